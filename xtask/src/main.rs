@@ -1,2 +1,30 @@
-//! Developer commands.
-fn main() {}
+//! Developer commands: `cargo xtask COMMAND`. Each command is one module with a `run(args)`.
+#![forbid(unsafe_code)]
+
+mod codegen;
+
+use std::process::ExitCode;
+
+/// Name, what it does, and its entry point.
+type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
+
+const COMMANDS: &[Command] =
+    &[("codegen", "generate the message codecs from the schemas inside Kafka's jars", codegen::run)];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((_, _, run)) = COMMANDS.iter().find(|(name, ..)| args.first().is_some_and(|a| a == name)) else {
+        eprintln!("cargo xtask COMMAND [ARGUMENT]...");
+        for (name, what, _) in COMMANDS {
+            eprintln!("  {name:<10} {what}");
+        }
+        return ExitCode::from(2);
+    };
+    match run(&args[1..]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
