@@ -1,0 +1,104 @@
+//! Properties of all messages: they come back as they went, and hostile bytes cost an error.
+
+use super::*;
+use crate::messages::registry::MESSAGES;
+use crate::messages::{FetchResponse, MetadataRequest, fetch_response};
+
+/// A small seeded generator (xorshift), so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+#[test]
+fn every_default_comes_back_byte_for_byte() {
+    for info in MESSAGES {
+        for version in info.versions.0..=info.versions.1 {
+            // Some defaults cannot be written at versions that do not know null.
+            let Ok(bytes) = (info.encode_default)(version) else { continue };
+            let again = (info.round_trip)(&Bytes::from(bytes.clone()), version);
+            assert_eq!(again.as_ref(), Ok(&bytes), "{} {version}", info.name);
+        }
+    }
+}
+
+#[test]
+fn random_bytes_never_panic() {
+    let mut random = Random(0x0771a);
+    for info in MESSAGES {
+        for round in 0..200 {
+            let seed = random.0;
+            let bytes: Vec<u8> = (0..random.next() % 64).map(|_| random.next() as u8).collect();
+            let version = info.versions.0 + (round % (info.versions.1 - info.versions.0 + 1));
+            // Whatever decodes must encode to something that decodes to the same.
+            if let Ok(text) = (info.describe)(&Bytes::from(bytes.clone()), version)
+                && let Ok(again) = (info.round_trip)(&Bytes::from(bytes), version)
+            {
+                let told = (info.describe)(&Bytes::from(again), version);
+                assert_eq!(told.as_ref(), Ok(&text), "{} {version} seed {seed}", info.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_count_larger_than_the_frame_is_refused() {
+    let check = |bytes: &[u8], version, expected| {
+        let frame = Bytes::copy_from_slice(bytes);
+        assert_eq!(decode_all(&frame, |r| MetadataRequest::decode(r, version)), Err(expected));
+    };
+    check(&[0x7f, 0xff, 0xff, 0xff], 0, DecodeError::Length(i32::MAX.into()));
+    check(&[0xff, 0xff, 0xff, 0xfe], 0, DecodeError::Length(-2));
+    check(&[0xff, 0xff, 0xff, 0xff, 0x0f], 9, DecodeError::Length(i64::from(u32::MAX) - 1));
+    check(&[0xff, 0xff, 0xff, 0xff, 0xff, 0x0f], 9, DecodeError::Varint);
+}
+
+#[test]
+fn memory_is_charged_before_it_is_reserved() {
+    // A count that fits the frame byte for byte, of structs that are far larger than their bytes on the wire.
+    let mut bytes = vec![0; 16 << 20];
+    bytes[..4].copy_from_slice(&((16 << 20) - 4_i32).to_be_bytes());
+    let frame = Bytes::from(bytes);
+    let decoded = decode_all(&frame, |r| MetadataRequest::decode(r, 0));
+    assert_eq!(decoded, Err(DecodeError::Budget));
+}
+
+#[test]
+fn records_are_referred_to_and_regions_leave_holes() {
+    let partition = |records| fetch_response::PartitionData { records: Some(records), ..Default::default() };
+    let shared = Bytes::from(vec![7; 5000]);
+    let response = FetchResponse {
+        responses: vec![fetch_response::FetchableTopicResponse {
+            partitions: vec![
+                partition(Records::Bytes(shared.clone())),
+                partition(Records::External { index: 3, len: 70_000 }),
+                partition(Records::Bytes(Bytes::from_static(b"small"))),
+            ],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let mut w = Writer::default();
+    let start = w.begin_frame();
+    response.encode(&mut w, 12).unwrap();
+    w.end_frame(start);
+    let pieces: Vec<Piece<'_>> = w.pieces().collect();
+    assert_eq!(pieces[1], Piece::Bytes(&shared));
+    assert_eq!(pieces[3], Piece::External { index: 3, len: 70_000 });
+    let total: usize = pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Bytes(bytes) => bytes.len(),
+            Piece::External { len, .. } => *len as usize,
+        })
+        .sum();
+    assert_eq!(total, w.len());
+    let Piece::Bytes(first) = pieces[0] else { panic!("the first piece is the header") };
+    assert_eq!(first[..4], u32::try_from(total - 4).unwrap().to_be_bytes());
+}
