@@ -2,14 +2,17 @@
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod setup;
 
 use std::process::ExitCode;
 
 /// Name, what it does, and its entry point.
 type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
-const COMMANDS: &[Command] =
-    &[("codegen", "generate the message codecs from the schemas inside Kafka's jars", codegen::run)];
+const COMMANDS: &[Command] = &[
+    ("setup", "install what the tests need: clients, Kafka's jars", setup::run),
+    ("codegen", "generate the message codecs from the schemas inside Kafka's jars", codegen::run),
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

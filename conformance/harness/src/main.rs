@@ -1,0 +1,64 @@
+//! `ottla-conformance [--under-test ottla|kafka] SUITE...`: runs suites; the exit code tells whether all cases passed.
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use ottla_conformance::environment::{Environment, Kind};
+use ottla_conformance::report::{Report, Totals};
+use ottla_conformance::suites::SUITES;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(totals) => {
+            println!("{totals}");
+            if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<Totals> {
+    let mut under_test = Kind::Ottla;
+    let mut chosen = Vec::new();
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--under-test" => match args.next().as_deref() {
+                Some("ottla") => under_test = Kind::Ottla,
+                Some("kafka") => under_test = Kind::Kafka,
+                other => bail!("--under-test takes ottla or kafka, not {other:?}"),
+            },
+            name => {
+                let suite = SUITES.iter().find(|suite| suite.name == name);
+                chosen.push(suite.with_context(|| format!("no suite is called {name}"))?);
+            }
+        }
+    }
+    let repository =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("the repository")?.to_path_buf();
+    let cache = std::env::var_os("OTTLA_CACHE").map_or_else(|| repository.join(".cache"), PathBuf::from);
+    let ottla = match std::env::var_os("OTTLA_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => std::env::current_exe()?.with_file_name("ottla"),
+    };
+    let ports = match std::env::var("OTTLA_TEST_PORTS") {
+        Ok(port) => port.parse().context("OTTLA_TEST_PORTS")?,
+        Err(_) => 21200,
+    };
+    let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
+    let mut totals = Totals::default();
+    for suite in chosen {
+        println!("\n== {}: {}", suite.name, suite.what);
+        let mut report = Report::new(suite.name);
+        if let Err(error) = (suite.run)(&environment, &mut report) {
+            report.abort(&error);
+        }
+        totals += report.finish();
+    }
+    Ok(totals)
+}
