@@ -483,7 +483,7 @@ pub(super) fn module(messages: &[Message]) -> String {
     out.push_str(
         "//! Every message of Kafka 4.3.1: requests, responses, headers, metadata records, coordinator records.\n
          #![allow(missing_docs, clippy::all, reason = \"generated: the schema is the documentation\")]\n
-         pub mod api_key;\npub mod registry;\npub use api_key::ApiKey;\n",
+         pub mod api_key;\nmod pairs;\npub mod registry;\npub use api_key::ApiKey;\n",
     );
     for message in messages {
         writeln!(out, "pub mod {};", snake_case(&message.name)).ok();
@@ -565,6 +565,21 @@ fn table(
         writeln!(out, "ApiKey::{} => {},", message.name.trim_end_matches("Request"), value(message)).ok();
     }
     out.push_str("} }\n");
+}
+
+/// `pairs.rs`: which response answers which request.
+pub(super) fn pairs(messages: &[Message]) -> String {
+    let mut out = HEADER.to_owned();
+    out.push_str("//! Which response answers which request.\n\nuse super::*;\nuse crate::codec::{message, request};\n\n");
+    for message in messages.iter().filter(|message| ["request", "response"].contains(&message.kind.as_str()))
+    {
+        writeln!(out, "message!({});", message.name).ok();
+    }
+    for message in messages.iter().filter(|message| message.kind == "request") {
+        let name = message.name.trim_end_matches("Request");
+        writeln!(out, "request!({name}, {name}Request, {name}Response);").ok();
+    }
+    out
 }
 
 /// `registry.rs`: every message by name, for tests and fuzzers that go over all of them.

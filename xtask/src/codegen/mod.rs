@@ -58,6 +58,7 @@ fn generate(jars: &Path) -> Result<BTreeMap<String, String>> {
     }
     files.insert("mod.rs".into(), emit::module(&messages));
     files.insert("api_key.rs".into(), emit::api_key(&messages));
+    files.insert("pairs.rs".into(), emit::pairs(&messages));
     files.insert("registry.rs".into(), emit::registry(&messages));
     files.into_iter().map(|(name, text)| Ok((name, format_source(&text)?))).collect()
 }

@@ -92,6 +92,46 @@ impl Records {
     }
 }
 
+/// What every request and response can do; the inherent methods of the same names do the work.
+pub trait Message: Sized {
+    /// Reads one at a version that is valid for the message.
+    fn decode(r: &mut Reader<'_>, version: i16) -> DecodeResult<Self>;
+    /// Writes it at a version that is valid for the message.
+    fn encode(&self, w: &mut Writer, version: i16) -> EncodeResult;
+}
+
+/// A request, with its key and the type of its answer.
+pub trait Request: Message {
+    /// The API key.
+    const KEY: crate::messages::ApiKey;
+    /// What answers it.
+    type Response: Message;
+}
+
+macro_rules! message {
+    ($name:ident) => {
+        impl crate::codec::Message for $name {
+            fn decode(r: &mut crate::codec::Reader<'_>, version: i16) -> crate::codec::DecodeResult<Self> {
+                $name::decode(r, version)
+            }
+            fn encode(&self, w: &mut crate::codec::Writer, version: i16) -> crate::codec::EncodeResult {
+                $name::encode(self, w, version)
+            }
+        }
+    };
+}
+pub(crate) use message;
+
+macro_rules! request {
+    ($key:ident, $request:ident, $response:ident) => {
+        impl crate::codec::Request for $request {
+            const KEY: crate::messages::ApiKey = crate::messages::ApiKey::$key;
+            type Response = $response;
+        }
+    };
+}
+pub(crate) use request;
+
 /// A message type by name, for tests and fuzz targets that go over all of them.
 pub struct MessageInfo {
     /// The schema's name.

@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::all, reason = "generated: the schema is the documentation")]
 
 pub mod api_key;
+mod pairs;
 pub mod registry;
 pub use api_key::ApiKey;
 pub mod abort_transaction_record;
