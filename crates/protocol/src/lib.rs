@@ -5,6 +5,7 @@ pub mod error;
 pub mod frame;
 pub mod ids;
 pub mod messages;
+pub mod records;
 
 pub use bytestring::ByteString;
 pub use codec::Records;
