@@ -1,0 +1,338 @@
+//! Broker keys changed while brokers run (KIP-226): which may be, for one broker or for all, and whether the
+//! configuration that results holds together.
+
+use super::{AlterConfig, AlterContext, AlterOp, ConfigChange, ResourceKind, java_split};
+use crate::broker::{BrokerConfig, ConfigMap};
+use crate::consistency;
+use crate::error::ConfigError;
+use crate::java;
+use crate::synonyms::listener_base;
+use crate::table::{ConfigKey, ConfigTable, DefaultValue, Scope};
+use crate::value::ConfigType;
+
+/// Listener keys that may differ per listener but are for all brokers.
+const LISTENER_KEYS_OF_ALL_BROKERS: &[&str] =
+    &["max.connections", "max.connection.creation.rate", "num.network.threads"];
+
+/// Keys that only a listener's own form can change: `listener.name.x.ssl.keystore.location`.
+const LISTENER_ONLY_KEYS: &[&str] = &[
+    "ssl.keystore.type",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.key.password",
+    "ssl.truststore.type",
+    "ssl.truststore.location",
+    "ssl.truststore.password",
+    "ssl.keystore.certificate.chain",
+    "ssl.keystore.key",
+    "ssl.truststore.certificates",
+];
+
+/// Thread pools that may at most double or halve at a time.
+const THREAD_POOLS: &[&str] = &[
+    "num.io.threads",
+    "num.replica.fetchers",
+    "num.recovery.threads.per.data.dir",
+    "background.threads",
+    "num.network.threads",
+    "remote.log.reader.threads",
+    "remote.log.manager.copier.thread.pool.size",
+    "remote.log.manager.expiration.thread.pool.size",
+    "remote.log.manager.follower.thread.pool.size",
+];
+
+/// The name of a broker resource: nothing (all brokers) or an id.
+pub(super) fn validate_name(name: &str) -> Result<(), ConfigError> {
+    match name.parse::<i32>() {
+        _ if name.is_empty() => Ok(()),
+        Ok(id) if id >= 0 => Ok(()),
+        Ok(_) => Err(ConfigError::invalid_request("Invalid negative broker ID.")),
+        Err(_) => Err(ConfigError::invalid_request("Unable to parse broker name as a base 10 number.")),
+    }
+}
+
+/// What features of the cluster restrict: `min.insync.replicas` under KIP-966, `cordoned.log.dirs` by KIP-1066.
+pub(super) fn check_restricted(
+    kind: ResourceKind,
+    name: &str,
+    existing: &ConfigMap,
+    change: &ConfigChange,
+    context: AlterContext<'_>,
+) -> Result<(), ConfigError> {
+    if kind != ResourceKind::Broker {
+        return Ok(());
+    }
+    match change.name.as_str() {
+        "min.insync.replicas" if context.elr_enabled && !name.is_empty() => Err(ConfigError::invalid_config(
+            "Broker-level min.insync.replicas cannot be altered while ELR is enabled.",
+        )),
+        "min.insync.replicas" if context.elr_enabled && change.value.is_none() => {
+            Err(ConfigError::invalid_config(
+                "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.",
+            ))
+        }
+        "cordoned.log.dirs" if !context.cordoned_log_dirs_supported => Err(ConfigError::invalid_config(
+            "The cordoned.log.dirs configuration value cannot be set because it requires metadata.version >= 4.3-IV0",
+        )),
+        "cordoned.log.dirs" if !context.forwarded => check_cordoned_directly(existing, change),
+        _ => Ok(()),
+    }
+}
+
+/// A controller does not know a broker's paths, so that it lets directories only be taken off the list.
+fn check_cordoned_directly(existing: &ConfigMap, change: &ConfigChange) -> Result<(), ConfigError> {
+    let entries =
+        |text: &str| -> Vec<String> { text.split(',').map(|entry| entry.trim().to_owned()).collect() };
+    let new = change.value.as_deref().map(java::trim).unwrap_or_default();
+    let current =
+        existing.get("cordoned.log.dirs").map(|value| entries(java::trim(value))).unwrap_or_default();
+    if new.is_empty() || entries(new).iter().all(|entry| current.contains(entry)) {
+        return Ok(());
+    }
+    Err(ConfigError::invalid_config(
+        "When updating cordoned.log.dirs via controllers,  the new value must be a subset of the current \
+         configuration value.",
+    ))
+}
+
+/// What of the stored dynamic values a broker uses: not what it cannot read, what cannot be changed while it
+/// runs, or what only one broker may have. Returns the usable values and a warning for each kind left out.
+pub fn usable_broker_configs(stored: &ConfigMap, per_broker: bool) -> (ConfigMap, Vec<String>) {
+    let mut usable = stored.clone();
+    let mut warnings = Vec::new();
+    let whose = if per_broker { "broker" } else { "default cluster" };
+    let mut remove = |what: String, names: Vec<String>| {
+        if !names.is_empty() {
+            names.iter().for_each(|name| drop(usable.remove(name)));
+            warnings.push(format!("{what}: [{}]", names.join(", ")));
+        }
+    };
+    let unreadable = |(name, value): &(&String, &String)| {
+        dynamic_key(listener_base(name).unwrap_or(name)).is_some_and(|key| key.parse(value).is_err())
+    };
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    let bad_values = stored.iter().filter(unreadable).map(|(name, _)| name.clone()).collect();
+    remove(format!("Dynamic {whose} config contains invalid values, which are ignored"), bad_values);
+    remove("Non-dynamic configs are ignored".to_owned(), owned(non_dynamic(stored)));
+    remove(
+        "Security configs are ignored without the prefix of a listener".to_owned(),
+        owned(without_listener(stored)),
+    );
+    if !per_broker {
+        remove("Per-broker configs are ignored at cluster level".to_owned(), owned(of_one_broker(stored)));
+    }
+    (usable, warnings)
+}
+
+/// The check of the broker that a change of broker keys reaches: applies the operations to what is stored for
+/// the resource and looks at the whole configuration that would result. `stored` are the values of the same
+/// resource (this broker's where `per_broker`, else the cluster's).
+///
+/// For the legacy AlterConfigs, pass an empty `stored` and only [`AlterOp::Set`].
+///
+/// # Errors
+/// INVALID_REQUEST with Kafka's message, or INVALID_CONFIG where a list operation does not fit.
+pub fn check_broker_change(
+    broker: &BrokerConfig,
+    per_broker: bool,
+    stored: &ConfigMap,
+    ops: &[AlterConfig],
+) -> Result<(), ConfigError> {
+    let (mut properties, _) = usable_broker_configs(stored, per_broker);
+    ops.iter().try_for_each(|op| apply(&mut properties, op))?;
+    check_properties(&properties, per_broker)
+        .and_then(|()| check_result(broker, per_broker, properties))
+        // Kafka answers so for historical reasons (KAFKA-13609).
+        .map_err(|error| ConfigError::invalid_request(error.message))
+}
+
+fn apply(properties: &mut ConfigMap, op: &AlterConfig) -> Result<(), ConfigError> {
+    let value = op.value.clone().unwrap_or_default();
+    let value = match op.op {
+        AlterOp::Delete => {
+            properties.remove(&op.name);
+            return Ok(());
+        }
+        AlterOp::Set => value,
+        AlterOp::Append | AlterOp::Subtract => {
+            let verb = if op.op == AlterOp::Append { "append" } else { "subtract" };
+            let key = ConfigTable::Broker
+                .get(&op.name)
+                .ok_or_else(|| ConfigError::invalid_config(format!("Unknown config name: {}", op.name)))?;
+            if key.config_type != ConfigType::List {
+                let message = format!("Config value {verb} is not allowed for config key: {}", op.name);
+                return Err(ConfigError::invalid_config(message));
+            }
+            changed_list(properties.get(&op.name), key, op.op, &value)
+        }
+    };
+    properties.insert(op.name.clone(), value);
+    Ok(())
+}
+
+fn changed_list(current: Option<&String>, key: &ConfigKey, op: AlterOp, value: &str) -> String {
+    let default = match key.default {
+        DefaultValue::Text(text) => text,
+        DefaultValue::Null | DefaultValue::Required => "",
+    };
+    let current = current.map_or(default, String::as_str);
+    let mut entries: Vec<&str> = if current.is_empty() { Vec::new() } else { java_split(current) };
+    for entry in java_split(value) {
+        let position = entries.iter().position(|existing| *existing == entry);
+        match (op, position) {
+            (AlterOp::Append, None) => entries.push(entry),
+            (AlterOp::Subtract, Some(position)) => drop(entries.remove(position)),
+            _ => {}
+        }
+    }
+    entries.join(",")
+}
+
+/// Names and values of what shall be set dynamically.
+fn check_properties(properties: &ConfigMap, per_broker: bool) -> Result<(), ConfigError> {
+    let refuse_any = |what: &str, names: Vec<&str>| match &names[..] {
+        [] => Ok(()),
+        _ => Err(ConfigError::invalid_config(format!("{what}: [{}]", names.join(", ")))),
+    };
+    refuse_any("Cannot update these configs dynamically", non_dynamic(properties))?;
+    refuse_any(
+        "These security configs can be dynamically updated only per-listener using the listener prefix",
+        without_listener(properties),
+    )?;
+    let base_values: Vec<(&str, &str)> = properties
+        .iter()
+        .map(|(name, value)| (listener_base(name).unwrap_or(name), value.as_str()))
+        .collect();
+    for key in dynamic_keys() {
+        for (_, value) in base_values.iter().filter(|(name, _)| *name == key.name) {
+            key.parse(value)?;
+        }
+    }
+    if per_broker {
+        return Ok(());
+    }
+    refuse_any(
+        "Cannot update these configs at default cluster level, broker id must be specified",
+        of_one_broker(properties),
+    )
+}
+
+/// The whole configuration that would result.
+fn check_result(broker: &BrokerConfig, per_broker: bool, properties: ConfigMap) -> Result<(), ConfigError> {
+    let (default, own) = match per_broker {
+        true => (broker.dynamic_default().clone(), properties),
+        false => (properties, broker.dynamic_broker().clone()),
+    };
+    let result = broker.with_dynamic(default, own)?;
+    consistency::check(&result)?;
+    check_reconfiguration(broker, &result).map_err(|why| {
+        // The words of Kafka, whose exception ends up where the value belongs.
+        let value = format!("org.apache.kafka.common.config.ConfigException: {why}");
+        ConfigError::invalid_value("Invalid dynamic configuration", &value, "")
+    })
+}
+
+/// What a running broker cannot do at once, or not at all.
+fn check_reconfiguration(old: &BrokerConfig, new: &BrokerConfig) -> Result<(), String> {
+    for key in ["listeners", "listener.security.protocol.map"] {
+        if old.get(key) != new.get(key) {
+            return Err(format!("{key} is read at start only; change it in the file and restart the broker"));
+        }
+    }
+    for pool in THREAD_POOLS {
+        let (old, new) = (old.int(pool), new.int(pool));
+        let refuse = |why: String| {
+            Err(format!("Dynamic thread count update validation failed for {pool}={new}, value should {why}"))
+        };
+        if new < old / 2 {
+            return refuse(format!("be at least half the current value {old}"));
+        }
+        if i64::from(new) > i64::from(old) * 2 {
+            return refuse(format!("not be greater than double the current value {old}"));
+        }
+    }
+    let (old_cleaners, new_cleaners) = (old.int("log.cleaner.threads"), new.int("log.cleaner.threads"));
+    if new_cleaners < 1 {
+        return Err("Log cleaner threads should be at least 1".to_owned());
+    }
+    if new_cleaners < old_cleaners / 2 {
+        return Err(format!(
+            "Log cleaner threads cannot be reduced to less than half the current value {old_cleaners}"
+        ));
+    }
+    if i64::from(new_cleaners) > i64::from(old_cleaners) * 2 {
+        return Err(format!(
+            "Log cleaner threads cannot be increased to more than double the current value {old_cleaners}"
+        ));
+    }
+    check_local_retention(new)?;
+    check_cordoned(new)
+}
+
+fn check_local_retention(broker: &BrokerConfig) -> Result<(), String> {
+    let totals = [("ms", broker.log_retention_ms()), ("bytes", broker.long("log.retention.bytes").max(-1))];
+    for (unit, total) in totals {
+        let key = format!("log.local.retention.{unit}");
+        let local = broker.long(&key);
+        if total == -1 || local == -2 {
+            continue;
+        }
+        let invalid = |why: String| Err(ConfigError::invalid_value(&key, &local.to_string(), &why).message);
+        if local == -1 {
+            return invalid(format!("Value must not be -1 as log.retention.{unit} value is set as {total}."));
+        }
+        if local > total {
+            return invalid(format!(
+                "Value must not be more than log.retention.{unit} property value: {total}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_cordoned(broker: &BrokerConfig) -> Result<(), String> {
+    let cordoned = broker.list("cordoned.log.dirs").unwrap_or_default();
+    let known = |dir: &&String| *dir == "*" || broker.log_dirs().contains(dir);
+    match cordoned.iter().find(|dir| !known(dir)) {
+        None => Ok(()),
+        Some(dir) => Err(ConfigError::invalid_value(
+            "cordoned.log.dirs",
+            &format!("[{}]", cordoned.join(", ")),
+            &format!(
+                "Invalid entry in cordoned.log.dirs: {dir}. All cordoned log dirs must be entries of log.dirs or \
+                 log.dir."
+            ),
+        )
+        .message),
+    }
+}
+
+/// The key of a name that can be set dynamically.
+fn dynamic_key(name: &str) -> Option<&'static ConfigKey> {
+    let broker_key = ConfigTable::Broker.get(name).filter(|key| key.scope != Scope::ReadOnly);
+    broker_key.or_else(|| ConfigTable::BrokerQuota.get(name))
+}
+
+/// All keys that can be set dynamically, in the order in which Kafka reads them.
+fn dynamic_keys() -> impl Iterator<Item = &'static ConfigKey> {
+    let broker_keys = ConfigTable::Broker.keys().iter().copied().filter(|key| key.scope != Scope::ReadOnly);
+    ConfigTable::BrokerQuota.keys().iter().copied().chain(broker_keys)
+}
+
+fn non_dynamic(properties: &ConfigMap) -> Vec<&str> {
+    let is_read_only =
+        |name: &str| ConfigTable::Broker.get(name).is_some_and(|key| key.scope == Scope::ReadOnly);
+    java::hash_map_order(properties.keys().filter(|name| is_read_only(name)))
+}
+
+fn without_listener(properties: &ConfigMap) -> Vec<&str> {
+    java::hash_map_order(properties.keys().filter(|name| LISTENER_ONLY_KEYS.contains(&name.as_str())))
+}
+
+fn of_one_broker(properties: &ConfigMap) -> Vec<&str> {
+    let is_of_one = |name: &&String| match ConfigTable::Broker.get(name) {
+        Some(key) => key.scope == Scope::PerBroker,
+        None => listener_base(name).is_some_and(|base| !LISTENER_KEYS_OF_ALL_BROKERS.contains(&base)),
+    };
+    java::hash_map_order(properties.keys().filter(is_of_one))
+}
