@@ -67,6 +67,8 @@ impl std::fmt::Display for Compression {
 
 /// Largest window a zstd frame may ask for, as a power of two: what libzstd and so Kafka's own reader accept.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// First bytes of a gzip member.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// First bytes of an LZ4 frame. Skippable and legacy frames are not what Kafka reads.
 const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 /// `compression.zstd.level`'s default.
@@ -75,7 +77,7 @@ const ZSTD_LEVEL_DEFAULT: i32 = 3;
 /// Reads the decompressed form of bytes, a piece at a time.
 enum Decoder<'a> {
     None(&'a [u8]),
-    Gzip(Box<flate2::bufread::MultiGzDecoder<&'a [u8]>>),
+    Gzip(Box<flate2::bufread::GzDecoder<&'a [u8]>>),
     Snappy(snappy::Reader<'a>),
     Lz4(Box<lz4_flex::frame::FrameDecoder<&'a [u8]>>),
     Zstd(zstd::stream::read::Decoder<'static, &'a [u8]>),
@@ -85,7 +87,7 @@ impl<'a> Decoder<'a> {
     fn new(compression: Compression, bytes: &'a [u8]) -> std::io::Result<Decoder<'a>> {
         Ok(match compression {
             Compression::None => Decoder::None(bytes),
-            Compression::Gzip => Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(bytes))),
+            Compression::Gzip => Decoder::Gzip(Box::new(flate2::bufread::GzDecoder::new(bytes))),
             Compression::Snappy => Decoder::Snappy(snappy::Reader::new(bytes)?),
             Compression::Lz4 => {
                 if !bytes.starts_with(&LZ4_MAGIC) {
@@ -93,6 +95,8 @@ impl<'a> Decoder<'a> {
                 }
                 Decoder::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(bytes)))
             }
+            // No frame at all is an empty stream to Kafka's reader.
+            Compression::Zstd if bytes.is_empty() => Decoder::None(bytes),
             Compression::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
@@ -106,11 +110,23 @@ impl Read for Decoder<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Decoder::None(decoder) => decoder.read(buffer),
-            Decoder::Gzip(decoder) => decoder.read(buffer),
+            Decoder::Gzip(decoder) => read_gzip(decoder, buffer),
             Decoder::Snappy(decoder) => decoder.read(buffer),
             Decoder::Lz4(decoder) => decoder.read(buffer),
             Decoder::Zstd(decoder) => decoder.read(buffer),
         }
+    }
+}
+
+/// Reads member after member. Bytes after the last one are ignored, as the JVM does.
+fn read_gzip(decoder: &mut flate2::bufread::GzDecoder<&[u8]>, buffer: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        let count = decoder.read(buffer)?;
+        let rest = *decoder.get_ref();
+        if count > 0 || buffer.is_empty() || !rest.starts_with(&GZIP_MAGIC) {
+            return Ok(count);
+        }
+        *decoder = flate2::bufread::GzDecoder::new(rest);
     }
 }
 

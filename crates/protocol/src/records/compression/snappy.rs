@@ -29,6 +29,7 @@ impl<'a> Reader<'a> {
         let framed = bytes.starts_with(&MAGIC);
         let rest = match framed {
             true => bytes.get(HEADER_SIZE..).ok_or_else(|| Error::other("header cut off"))?,
+            false if bytes.is_empty() => return Err(Error::other("empty")),
             false => bytes,
         };
         Ok(Reader { rest, framed, block: Vec::new(), at: 0 })
@@ -36,7 +37,8 @@ impl<'a> Reader<'a> {
 
     /// Decompresses the next block; false at the end.
     fn next_block(&mut self) -> Result<bool> {
-        if self.rest.is_empty() {
+        // What is too short for a block's length is not read, as snappy-java does.
+        if self.rest.is_empty() || self.framed && self.rest.len() < 4 {
             return Ok(false);
         }
         // Streams that were written one after the other into the same bytes are read as one, as snappy-java does.
