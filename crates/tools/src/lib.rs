@@ -1,1 +1,19 @@
-//! Placeholder until the crate's first commit.
+//! The commands: one module per tool of Apache Kafka, with that tool's options, output and exit codes.
+//!
+//! A tool is a function of its words and a [`Context`]: it parses them against a table of options
+//! ([`options`] for most tools, [`subcommands`] for those with sub-commands), asks the cluster through `ottla-client`,
+//! and formats the answer with pure functions, which are tested on bytes that Kafka's own tools printed.
+//!
+//! What is not Kafka's: stack traces. Where a tool of Kafka prints one, ours prints its first line.
+
+pub mod context;
+pub mod dispatch;
+pub mod failure;
+pub mod options;
+mod text;
+
+pub use context::Context;
+pub use failure::{Exception, Failure};
+
+/// The Kafka whose tools these are; what `--version` prints.
+pub const KAFKA_VERSION: &str = "4.3.1";

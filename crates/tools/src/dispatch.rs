@@ -1,0 +1,71 @@
+//! Which command is which tool: by the word after `ottla`, or by the name the binary was called with.
+
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+
+/// One of Kafka's tools.
+pub struct Tool {
+    /// The name without `kafka-`: the word after `ottla`.
+    pub name: &'static str,
+    /// What it is for, in a few words.
+    pub about: &'static str,
+    /// Runs it with the words after its name; returns the exit code.
+    pub run: fn(&[String], &mut Context<'_>) -> i32,
+}
+
+/// All tools, in the order of the help text.
+pub const TOOLS: &[Tool] = &[];
+
+/// The tool of a name: `topics`, `kafka-topics` or `kafka-topics.sh`, with or without a directory before it.
+pub fn find(name: &str) -> Option<&'static Tool> {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let word = file.strip_suffix(".sh").unwrap_or(file);
+    let word = word.strip_prefix("kafka-").unwrap_or(word);
+    TOOLS.iter().find(|tool| tool.name == word)
+}
+
+/// The tool that the binary was called as, by `argv[0]`; `None` when it was called by its own name. Only names that
+/// begin with `kafka-` count, so that a binary renamed to `topics` stays what it is.
+pub fn find_by_program(program: &str) -> Option<&'static Tool> {
+    let file = program.rsplit('/').next().unwrap_or(program);
+    find(file).filter(|_| file.starts_with("kafka-"))
+}
+
+/// Runs a command by its name on the process' own streams; `None` if there is no such command.
+pub fn run(name: &str, args: &[String]) -> Option<i32> {
+    let tool = find(name)?;
+    Some(Context::with_process(|cx| (tool.run)(args, cx)))
+}
+
+/// Makes `kafka-topics`, `kafka-topics.sh` and so on in `directory`, links to `program`. Links that are there already
+/// are made anew; anything else of such a name is left alone and reported. Returns the exit code.
+pub fn install_links(directory: &Path, program: &Path, cx: &mut Context<'_>) -> i32 {
+    match install_links_made(directory, program) {
+        Ok(count) => {
+            writeln!(cx.out, "{count} links in {}", directory.display()).ok();
+            0
+        }
+        Err((path, error)) => {
+            writeln!(cx.err, "cannot make the link {}: {error}", path.display()).ok();
+            writeln!(cx.err, "give a directory that you may write to and where no such file is").ok();
+            1
+        }
+    }
+}
+
+fn install_links_made(directory: &Path, program: &Path) -> Result<usize, (PathBuf, std::io::Error)> {
+    std::fs::create_dir_all(directory).map_err(|error| (directory.to_path_buf(), error))?;
+    let names =
+        TOOLS.iter().flat_map(|tool| [format!("kafka-{}", tool.name), format!("kafka-{}.sh", tool.name)]);
+    let mut count = 0;
+    for name in names {
+        let link = directory.join(name);
+        if link.is_symlink() {
+            std::fs::remove_file(&link).map_err(|error| (link.clone(), error))?;
+        }
+        std::os::unix::fs::symlink(program, &link).map_err(|error| (link.clone(), error))?;
+        count += 1;
+    }
+    Ok(count)
+}
