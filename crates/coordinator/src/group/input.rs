@@ -34,6 +34,10 @@ pub struct DeletedTopic {
 
 /// Something that happened. The order of life is: `Replay`s in the order of the log, `Loaded`, then anything, `Unload`.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, moved once; a box would cost each heartbeat an allocation"
+)]
 pub enum Input {
     /// A record of the partition, read at load. Control records and the records of aborted transactions are not given.
     /// The value is `None` for a tombstone. Records of types that this coordinator does not know are passed over.
