@@ -171,6 +171,10 @@ impl<'a> Reader<'a> {
     /// A string that may be null if `nullable`. Bytes that are not UTF-8 are replaced, as a JVM does.
     pub fn nullable_string(&mut self, flexible: bool, nullable: bool) -> DecodeResult<Option<ByteString>> {
         let Some(length) = self.length(flexible, true)? else { return null(nullable) };
+        // Compact strings could say more; Kafka reads no longer ones than before KIP-482, since old versions carry them on.
+        if length > i16::MAX as usize {
+            return Err(DecodeError::Length(length as i64));
+        }
         let bytes = self.share(length)?;
         Ok(Some(match ByteString::try_from(bytes.clone()) {
             Ok(string) => string,

@@ -48,6 +48,18 @@ fn random_bytes_never_panic() {
 }
 
 #[test]
+fn a_compact_string_is_no_longer_than_an_old_one() {
+    let check = |length: usize, expected: DecodeResult<usize>| {
+        let mut w = Writer::default();
+        w.bytes(true, &Bytes::from(vec![b'x'; length]));
+        let frame = Bytes::from(w.into_vec());
+        assert_eq!(Reader::new(&frame).string(true).map(|string| string.len()), expected);
+    };
+    check(32_767, Ok(32_767));
+    check(32_768, Err(DecodeError::Length(32_768)));
+}
+
+#[test]
 fn a_count_larger_than_the_frame_is_refused() {
     let check = |bytes: &[u8], version, expected| {
         let frame = Bytes::copy_from_slice(bytes);
