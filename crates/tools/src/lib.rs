@@ -10,6 +10,7 @@ pub mod context;
 pub mod dispatch;
 pub mod failure;
 pub mod options;
+pub mod subcommands;
 mod text;
 
 pub use context::Context;
