@@ -29,8 +29,9 @@ pub use feature::{
 };
 pub use image::{ClientQuotaEntity, Image, Provenance};
 pub use loader::{Batch, Loader};
+pub use ottla_config::{ConfigMap, alter::ResourceKind};
 pub use record::{MetadataRecord, RecordError};
-pub use resource::{ConfigMap, ConfigResource, ResourceKind};
+pub use resource::ConfigResource;
 pub use topic::{LeaderRecoveryState, NO_LEADER, NO_LEADER_CHANGE, Partition, Topic};
 
 use ottla_protocol::ByteString;

@@ -1,46 +1,7 @@
 //! What can have a configuration.
 
+use ottla_config::alter::ResourceKind;
 use ottla_protocol::{BrokerId, ByteString};
-use std::collections::BTreeMap;
-
-/// Stored configuration of one resource: value by key.
-pub type ConfigMap = BTreeMap<String, String>;
-
-/// What kind of thing has a configuration; the numbers are those of the wire and of `ConfigRecord`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(i8)]
-pub enum ResourceKind {
-    /// A topic, by name.
-    Topic = 2,
-    /// A broker by id, or all brokers where the name is empty.
-    Broker = 4,
-    /// The log levels of a broker (KIP-412); never in the metadata log.
-    BrokerLogger = 8,
-    /// A client-metrics subscription, by name (KIP-714).
-    ClientMetrics = 16,
-    /// A group, by id (KIP-848).
-    Group = 32,
-}
-
-impl ResourceKind {
-    /// The kind of a number from the wire.
-    pub fn from_id(id: i8) -> Option<ResourceKind> {
-        [
-            ResourceKind::Topic,
-            ResourceKind::Broker,
-            ResourceKind::BrokerLogger,
-            ResourceKind::ClientMetrics,
-            ResourceKind::Group,
-        ]
-        .into_iter()
-        .find(|kind| *kind as i8 == id)
-    }
-
-    /// The number on the wire.
-    pub fn id(self) -> i8 {
-        self as i8
-    }
-}
 
 /// One thing that has a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
