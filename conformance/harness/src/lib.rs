@@ -10,8 +10,12 @@
     reason = "tests of real processes measure real time; nothing here is replayed"
 )]
 
+pub mod batch;
 pub mod broker;
+pub mod client;
+pub mod differences;
 pub mod environment;
+pub mod fields;
 pub mod jvm;
 pub mod process;
 pub mod raw;

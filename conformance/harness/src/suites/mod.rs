@@ -1,5 +1,6 @@
 //! The suites, in the order in which they run.
 
+mod badinput;
 mod quickstart;
 
 use anyhow::Result;
@@ -19,8 +20,15 @@ pub struct Suite {
 }
 
 /// Every suite.
-pub const SUITES: &[Suite] = &[Suite {
-    name: "quickstart",
-    what: "the programs and commands that everybody starts with",
-    run: quickstart::run,
-}];
+pub const SUITES: &[Suite] = &[
+    Suite {
+        name: "quickstart",
+        what: "the programs and commands that everybody starts with",
+        run: quickstart::run,
+    },
+    Suite {
+        name: "badinput",
+        what: "what no correct client sends, answered as Kafka answers it",
+        run: badinput::run,
+    },
+];
