@@ -11,7 +11,8 @@ mod client_metrics;
 mod group;
 mod topic;
 
-pub use broker::{check_broker_change, usable_broker_configs};
+pub use broker::{check_broker_change, check_broker_name, usable_broker_configs};
+pub(crate) use group::resolve as resolve_group;
 pub use topic::validate_topic_configs;
 
 use crate::broker::{BrokerConfig, ConfigMap};

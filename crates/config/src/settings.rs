@@ -4,11 +4,12 @@
 //! [`BrokerConfig`]: crate::BrokerConfig
 
 mod broker;
+mod listeners;
 mod topic;
 
 pub use broker::{
-    BrokerSettings, FlushAcksAll, GroupSettings, InternalTopicSettings, ListenerSettings, LogSettings,
-    MetadataLogSettings, NetworkSettings, QuorumSettings, ReplicationSettings, RoleSettings,
-    TransactionSettings,
+    BrokerSettings, FlushAcksAll, GroupSettings, InternalTopicSettings, LogSettings, MetadataLogSettings,
+    NetworkSettings, QuorumSettings, ReplicationSettings, RoleSettings, TransactionSettings,
 };
+pub use listeners::ListenerSettings;
 pub use topic::{CleanupPolicy, CompressionType, TimestampType, TopicSettings};

@@ -6,7 +6,8 @@ use crate::broker::{BrokerConfig, ConfigMap};
 use crate::consistency;
 use crate::error::ConfigError;
 use crate::java;
-use crate::synonyms::listener_base;
+use crate::settings::ListenerSettings;
+use crate::synonyms::{TOPIC_DEFAULTS, listener_base};
 use crate::table::{ConfigKey, ConfigTable, DefaultValue, Scope};
 use crate::value::ConfigType;
 
@@ -40,6 +41,22 @@ const THREAD_POOLS: &[&str] = &[
     "remote.log.manager.expiration.thread.pool.size",
     "remote.log.manager.follower.thread.pool.size",
 ];
+
+/// Checks the name of a broker resource where the broker that the request reaches must be meant: nothing (all
+/// brokers) or its own id.
+///
+/// # Errors
+/// INVALID_REQUEST with Kafka's message.
+pub fn check_broker_name(name: &str, node_id: i32) -> Result<(), ConfigError> {
+    match name.parse::<i32>() {
+        _ if name.is_empty() => Ok(()),
+        Ok(id) if id == node_id => Ok(()),
+        Ok(_) => Err(ConfigError::invalid_request(format!(
+            "Unexpected broker id, expected {node_id}, but received {name}"
+        ))),
+        Err(_) => Err(ConfigError::invalid_request(format!("Node id must be an integer, but it is: {name}"))),
+    }
+}
 
 /// The name of a broker resource: nothing (all brokers) or an id.
 pub(super) fn validate_name(name: &str) -> Result<(), ConfigError> {
@@ -232,41 +249,71 @@ fn check_result(broker: &BrokerConfig, per_broker: bool, properties: ConfigMap) 
     })
 }
 
-/// What a running broker cannot do at once, or not at all.
+/// What a running broker cannot do at once, or not at all. Only what changes is looked at.
 fn check_reconfiguration(old: &BrokerConfig, new: &BrokerConfig) -> Result<(), String> {
-    for key in ["listeners", "listener.security.protocol.map"] {
-        if old.get(key) != new.get(key) {
-            return Err(format!("{key} is read at start only; change it in the file and restart the broker"));
-        }
+    let changes = |key: &str| old.get(key) != new.get(key);
+    if let Some(key) = ["listeners", "listener.security.protocol.map"].into_iter().find(|key| changes(key)) {
+        return Err(format!("{key} is read at start only; change it in the file and restart the broker"));
     }
-    for pool in THREAD_POOLS {
-        let (old, new) = (old.int(pool), new.int(pool));
-        let refuse = |why: String| {
-            Err(format!("Dynamic thread count update validation failed for {pool}={new}, value should {why}"))
-        };
-        if new < old / 2 {
-            return refuse(format!("be at least half the current value {old}"));
-        }
-        if i64::from(new) > i64::from(old) * 2 {
-            return refuse(format!("not be greater than double the current value {old}"));
-        }
+    let known_reporter = |class: &String| class == "org.apache.kafka.common.metrics.JmxReporter";
+    if changes("metric.reporters")
+        && !new.list("metric.reporters").unwrap_or_default().iter().all(known_reporter)
+    {
+        return Err("Validation of dynamic config update of Set(metric.reporters) failed with class class \
+                    kafka.server.DynamicMetricsReporters"
+            .to_owned());
     }
-    let (old_cleaners, new_cleaners) = (old.int("log.cleaner.threads"), new.int("log.cleaner.threads"));
-    if new_cleaners < 1 {
-        return Err("Log cleaner threads should be at least 1".to_owned());
+    THREAD_POOLS.iter().try_for_each(|pool| check_pool(pool, old.int(pool), new.int(pool)))?;
+    check_cleaners(old.int("log.cleaner.threads"), new.int("log.cleaner.threads"))?;
+    check_connection_limits(old, new)?;
+    if TOPIC_DEFAULTS.iter().any(|(_, key)| changes(key)) {
+        check_local_retention(new)?;
     }
-    if new_cleaners < old_cleaners / 2 {
+    Ok(())
+}
+
+fn check_pool(pool: &str, old: i32, new: i32) -> Result<(), String> {
+    let why = match new {
+        _ if new < old / 2 => format!("be at least half the current value {old}"),
+        _ if i64::from(new) > i64::from(old) * 2 => {
+            format!("not be greater than double the current value {old}")
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("Dynamic thread count update validation failed for {pool}={new}, value should {why}"))
+}
+
+fn check_cleaners(old: i32, new: i32) -> Result<(), String> {
+    if new < old / 2 {
         return Err(format!(
-            "Log cleaner threads cannot be reduced to less than half the current value {old_cleaners}"
+            "Log cleaner threads cannot be reduced to less than half the current value {old}"
         ));
     }
-    if i64::from(new_cleaners) > i64::from(old_cleaners) * 2 {
+    if i64::from(new) > i64::from(old) * 2 {
         return Err(format!(
-            "Log cleaner threads cannot be increased to more than double the current value {old_cleaners}"
+            "Log cleaner threads cannot be increased to more than double the current value {old}"
         ));
     }
-    check_local_retention(new)?;
-    check_cordoned(new)
+    Ok(())
+}
+
+/// A listener that would take no connection any more, by its own limit or by the broker's.
+fn check_connection_limits(old: &BrokerConfig, new: &BrokerConfig) -> Result<(), String> {
+    let limit = |broker: &BrokerConfig, listener: &str, key: &str| {
+        let own =
+            broker.effective().get(&format!("listener.name.{}.{key}", listener.to_lowercase())).cloned();
+        own.and_then(|value| java::trim(&value).parse().ok()).unwrap_or(broker.int(key))
+    };
+    let listeners = ListenerSettings::resolve(new).map(|settings| settings.listeners).unwrap_or_default();
+    for endpoint in &listeners {
+        for key in ["max.connections", "max.connection.creation.rate"] {
+            let value = limit(new, &endpoint.listener, key);
+            if value <= 0 && value != limit(old, &endpoint.listener, key) {
+                return Err(format!("Invalid {key} {value}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_local_retention(broker: &BrokerConfig) -> Result<(), String> {
@@ -288,23 +335,6 @@ fn check_local_retention(broker: &BrokerConfig) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn check_cordoned(broker: &BrokerConfig) -> Result<(), String> {
-    let cordoned = broker.list("cordoned.log.dirs").unwrap_or_default();
-    let known = |dir: &&String| *dir == "*" || broker.log_dirs().contains(dir);
-    match cordoned.iter().find(|dir| !known(dir)) {
-        None => Ok(()),
-        Some(dir) => Err(ConfigError::invalid_value(
-            "cordoned.log.dirs",
-            &format!("[{}]", cordoned.join(", ")),
-            &format!(
-                "Invalid entry in cordoned.log.dirs: {dir}. All cordoned log dirs must be entries of log.dirs or \
-                 log.dir."
-            ),
-        )
-        .message),
-    }
 }
 
 /// The key of a name that can be set dynamically.

@@ -1,8 +1,10 @@
 //! What the node itself reads, by subject.
 
 use crate::broker::BrokerConfig;
-use crate::error::StartError;
-use crate::listeners::{Endpoint, Voter};
+use crate::consistency::max_connections_per_ip_overrides;
+use crate::error::ConfigError;
+use crate::listeners::{Voter, parse_bootstrap_server, parse_voter};
+use crate::settings::ListenerSettings;
 
 /// The settings of a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,21 +66,6 @@ pub struct RoleSettings {
     pub unstable_api_versions_enable: bool,
     /// `unstable.feature.versions.enable`.
     pub unstable_feature_versions_enable: bool,
-}
-
-/// Addresses.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ListenerSettings {
-    /// `listeners`: where sockets are opened, controller listeners included.
-    pub listeners: Vec<Endpoint>,
-    /// What clients and brokers are told: `advertised.listeners`, without controller listeners.
-    pub advertised: Vec<Endpoint>,
-    /// What controllers and brokers are told about controller listeners.
-    pub advertised_controller: Vec<Endpoint>,
-    /// `controller.listener.names`, in capitals.
-    pub controller_listener_names: Vec<String>,
-    /// The listener that brokers use among themselves.
-    pub inter_broker_listener_name: String,
 }
 
 /// Sockets, connections, requests.
@@ -306,13 +293,199 @@ pub struct InternalTopicSettings {
     pub segment_bytes: i32,
 }
 
+const MINUTE_MS: i64 = 60_000;
+
 impl BrokerSettings {
-    /// Reads the settings of a node.
+    /// Reads the settings of a node. What the table refuses is not looked at here; [`crate::load`] does.
     ///
     /// # Errors
-    /// A cause and a fix where the configuration does not hold together, or asks for what cannot be had.
-    pub fn resolve(config: &BrokerConfig) -> Result<BrokerSettings, StartError> {
-        let _ = config;
-        Err(StartError::new("the settings of a node cannot be read yet", "wait for the next change"))
+    /// INVALID_CONFIG where the addresses do not hold together.
+    pub fn resolve(config: &BrokerConfig) -> Result<BrokerSettings, ConfigError> {
+        Ok(BrokerSettings {
+            roles: roles(config),
+            listeners: ListenerSettings::resolve(config)?,
+            network: network(config)?,
+            log: log(config),
+            replication: replication(config),
+            groups: groups(config),
+            transactions: transactions(config),
+            quorum: quorum(config)?,
+            metadata_log: metadata_log(config),
+            offsets_topic: InternalTopicSettings {
+                num_partitions: config.int("offsets.topic.num.partitions"),
+                replication_factor: config.int("offsets.topic.replication.factor"),
+                min_insync_replicas: None,
+                segment_bytes: config.int("offsets.topic.segment.bytes"),
+            },
+            transaction_state_topic: InternalTopicSettings {
+                num_partitions: config.int("transaction.state.log.num.partitions"),
+                replication_factor: config.int("transaction.state.log.replication.factor"),
+                min_insync_replicas: Some(config.int("transaction.state.log.min.isr")),
+                segment_bytes: config.int("transaction.state.log.segment.bytes"),
+            },
+            share_state_topic: InternalTopicSettings {
+                num_partitions: config.int("share.coordinator.state.topic.num.partitions"),
+                replication_factor: config.int("share.coordinator.state.topic.replication.factor"),
+                min_insync_replicas: Some(config.int("share.coordinator.state.topic.min.isr")),
+                segment_bytes: config.int("share.coordinator.state.topic.segment.bytes"),
+            },
+        })
+    }
+}
+
+fn roles(config: &BrokerConfig) -> RoleSettings {
+    let has =
+        |role: &str| config.list("process.roles").is_some_and(|roles| roles.iter().any(|one| one == role));
+    RoleSettings {
+        node_id: config.int("node.id"),
+        is_broker: has("broker"),
+        is_controller: has("controller"),
+        rack: config.string("broker.rack").map(str::to_owned),
+        heartbeat_interval_ms: config.int("broker.heartbeat.interval.ms"),
+        session_timeout_ms: config.int("broker.session.timeout.ms"),
+        initial_registration_timeout_ms: config.int("initial.broker.registration.timeout.ms"),
+        controlled_shutdown_enable: config.boolean("controlled.shutdown.enable"),
+        delete_topic_enable: config.boolean("delete.topic.enable"),
+        auto_create_topics_enable: config.boolean("auto.create.topics.enable"),
+        num_partitions: config.int("num.partitions"),
+        default_replication_factor: config.int("default.replication.factor"),
+        unstable_api_versions_enable: config.boolean("unstable.api.versions.enable"),
+        unstable_feature_versions_enable: config.boolean("unstable.feature.versions.enable"),
+    }
+}
+
+fn network(config: &BrokerConfig) -> Result<NetworkSettings, ConfigError> {
+    Ok(NetworkSettings {
+        socket_send_buffer_bytes: config.int("socket.send.buffer.bytes"),
+        socket_receive_buffer_bytes: config.int("socket.receive.buffer.bytes"),
+        socket_request_max_bytes: config.int("socket.request.max.bytes"),
+        socket_listen_backlog_size: config.int("socket.listen.backlog.size"),
+        max_connections: config.int("max.connections"),
+        max_connections_per_ip: config.int("max.connections.per.ip"),
+        max_connections_per_ip_overrides: max_connections_per_ip_overrides(config)?,
+        max_connection_creation_rate: config.int("max.connection.creation.rate"),
+        connections_max_idle_ms: config.long("connections.max.idle.ms"),
+        failed_authentication_delay_ms: config.int("connection.failed.authentication.delay.ms"),
+        queued_max_requests: config.int("queued.max.requests"),
+        queued_max_request_bytes: config.long("queued.max.request.bytes"),
+        request_timeout_ms: config.int("request.timeout.ms"),
+        fetch_max_bytes: config.int("fetch.max.bytes"),
+        max_incremental_fetch_session_cache_slots: config.int("max.incremental.fetch.session.cache.slots"),
+        max_request_partition_size_limit: config.int("max.request.partition.size.limit"),
+        sasl_server_max_receive_size: config.int("sasl.server.max.receive.size"),
+        telemetry_max_bytes: config.int("telemetry.max.bytes"),
+    })
+}
+
+fn log(config: &BrokerConfig) -> LogSettings {
+    let log_dirs = config.log_dirs().to_vec();
+    let cordoned = config.list("cordoned.log.dirs").unwrap_or_default();
+    let is_everything = cordoned.iter().any(|dir| dir == "*");
+    LogSettings {
+        cordoned_log_dirs: if is_everything { log_dirs.clone() } else { cordoned.to_vec() },
+        log_dirs,
+        retention_check_interval_ms: config.long("log.retention.check.interval.ms"),
+        initial_task_delay_ms: config.long("log.initial.task.delay.ms"),
+        flush_scheduler_interval_ms: config.long("log.flush.scheduler.interval.ms"),
+        flush_offset_checkpoint_interval_ms: config.int("log.flush.offset.checkpoint.interval.ms"),
+        flush_start_offset_checkpoint_interval_ms: config
+            .int("log.flush.start.offset.checkpoint.interval.ms"),
+        num_recovery_threads_per_data_dir: config.int("num.recovery.threads.per.data.dir"),
+        log_dir_failure_timeout_ms: config.long("log.dir.failure.timeout.ms"),
+        cleaner_threads: config.int("log.cleaner.threads"),
+        cleaner_backoff_ms: config.long("log.cleaner.backoff.ms"),
+        cleaner_dedupe_buffer_size: config.long("log.cleaner.dedupe.buffer.size"),
+        cleaner_io_max_bytes_per_second: config.double("log.cleaner.io.max.bytes.per.second"),
+        producer_id_expiration_ms: config.int("producer.id.expiration.ms"),
+        producer_id_expiration_check_interval_ms: config.int("producer.id.expiration.check.interval.ms"),
+        flush_acks_all: match config.string("ottla.flush.acks.all") {
+            Some("always") => FlushAcksAll::Always,
+            Some("never") => FlushAcksAll::Never,
+            _ => FlushAcksAll::Auto,
+        },
+        disk_free_min_bytes: config.long("ottla.disk.free.min.bytes"),
+    }
+}
+
+fn replication(config: &BrokerConfig) -> ReplicationSettings {
+    ReplicationSettings {
+        lag_time_max_ms: config.long("replica.lag.time.max.ms"),
+        fetch_max_bytes: config.int("replica.fetch.max.bytes"),
+        fetch_response_max_bytes: config.int("replica.fetch.response.max.bytes"),
+        fetch_min_bytes: config.int("replica.fetch.min.bytes"),
+        fetch_wait_max_ms: config.int("replica.fetch.wait.max.ms"),
+        fetch_backoff_ms: config.int("replica.fetch.backoff.ms"),
+        socket_timeout_ms: config.int("replica.socket.timeout.ms"),
+        num_replica_fetchers: config.int("num.replica.fetchers"),
+        high_watermark_checkpoint_interval_ms: config.long("replica.high.watermark.checkpoint.interval.ms"),
+        auto_leader_rebalance_enable: config.boolean("auto.leader.rebalance.enable"),
+        leader_imbalance_check_interval_seconds: config.long("leader.imbalance.check.interval.seconds"),
+        unclean_leader_election_interval_ms: config.long("unclean.leader.election.interval.ms"),
+    }
+}
+
+fn groups(config: &BrokerConfig) -> GroupSettings {
+    let protocols = config.list("group.coordinator.rebalance.protocols").unwrap_or_default();
+    GroupSettings {
+        min_session_timeout_ms: config.int("group.min.session.timeout.ms"),
+        max_session_timeout_ms: config.int("group.max.session.timeout.ms"),
+        initial_rebalance_delay_ms: config.int("group.initial.rebalance.delay.ms"),
+        max_size: config.int("group.max.size"),
+        offset_metadata_max_bytes: config.int("offset.metadata.max.bytes"),
+        offsets_retention_ms: i64::from(config.int("offsets.retention.minutes")) * MINUTE_MS,
+        offsets_retention_check_interval_ms: config.long("offsets.retention.check.interval.ms"),
+        offsets_commit_timeout_ms: config.int("offsets.commit.timeout.ms"),
+        offsets_load_buffer_size: config.int("offsets.load.buffer.size"),
+        rebalance_protocols: protocols.to_vec(),
+    }
+}
+
+fn transactions(config: &BrokerConfig) -> TransactionSettings {
+    TransactionSettings {
+        max_timeout_ms: config.int("transaction.max.timeout.ms"),
+        transactional_id_expiration_ms: config.int("transactional.id.expiration.ms"),
+        abort_timed_out_interval_ms: config
+            .int("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+        remove_expired_interval_ms: config.int("transaction.remove.expired.transaction.cleanup.interval.ms"),
+        partition_verification_enable: config.boolean("transaction.partition.verification.enable"),
+        two_phase_commit_enable: config.boolean("transaction.two.phase.commit.enable"),
+    }
+}
+
+fn quorum(config: &BrokerConfig) -> Result<QuorumSettings, ConfigError> {
+    let voters = config.list("controller.quorum.voters").unwrap_or_default();
+    let servers = config.list("controller.quorum.bootstrap.servers").unwrap_or_default();
+    Ok(QuorumSettings {
+        is_alone: voters.is_empty() && servers.is_empty(),
+        voters: voters.iter().map(|entry| parse_voter(entry)).collect::<Result<_, _>>()?,
+        bootstrap_servers: servers
+            .iter()
+            .map(|entry| parse_bootstrap_server(entry))
+            .collect::<Result<_, _>>()?,
+        election_timeout_ms: config.int("controller.quorum.election.timeout.ms"),
+        election_backoff_max_ms: config.int("controller.quorum.election.backoff.max.ms"),
+        fetch_timeout_ms: config.int("controller.quorum.fetch.timeout.ms"),
+        append_linger_ms: config.int("controller.quorum.append.linger.ms"),
+        request_timeout_ms: config.int("controller.quorum.request.timeout.ms"),
+        retry_backoff_ms: config.int("controller.quorum.retry.backoff.ms"),
+        auto_join_enable: config.boolean("controller.quorum.auto.join.enable"),
+        fetch_max_bytes: config.int("controller.quorum.fetch.max.bytes"),
+        fetch_snapshot_max_bytes: config.int("controller.quorum.fetch.snapshot.max.bytes"),
+    })
+}
+
+fn metadata_log(config: &BrokerConfig) -> MetadataLogSettings {
+    let first_dir = || config.log_dirs().first().map(String::as_str);
+    MetadataLogSettings {
+        dir: config.string("metadata.log.dir").or_else(first_dir).unwrap_or_default().to_owned(),
+        segment_bytes: config
+            .optional_int("internal.metadata.log.segment.bytes")
+            .unwrap_or(config.int("metadata.log.segment.bytes")),
+        segment_ms: config.long("metadata.log.segment.ms"),
+        max_retention_bytes: config.long("metadata.max.retention.bytes"),
+        max_retention_ms: config.long("metadata.max.retention.ms"),
+        max_record_bytes_between_snapshots: config.long("metadata.log.max.record.bytes.between.snapshots"),
+        max_snapshot_interval_ms: config.long("metadata.log.max.snapshot.interval.ms"),
+        max_idle_interval_ms: config.int("metadata.max.idle.interval.ms"),
     }
 }
