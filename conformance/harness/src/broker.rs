@@ -157,18 +157,15 @@ impl<'e> Broker<'e> {
 
     fn write_properties(&self) -> Result<PathBuf> {
         let (port, controller) = (self.port, self.controller_port);
+        // The same file for both: what Kafka must be told, Ottla must understand.
         let mut text = format!(
-            "process.roles=broker,controller\nnode.id=1\nlog.dirs={}\nadvertised.listeners=PLAINTEXT://127.0.0.1:{port}\n",
+            "process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+             controller.quorum.voters=1@127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
+             inter.broker.listener.name=PLAINTEXT\n",
             self.data().display()
         );
-        match self.kind {
-            Kind::Ottla => text.push_str(&format!("listeners=PLAINTEXT://127.0.0.1:{port}\n")),
-            Kind::Kafka => text.push_str(&format!(
-                "listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-                 controller.quorum.voters=1@127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
-                 inter.broker.listener.name=PLAINTEXT\n"
-            )),
-        }
         for (key, value) in &self.properties {
             text.push_str(&format!("{key}={value}\n"));
         }

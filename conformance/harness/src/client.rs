@@ -4,75 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
-use ottla_protocol::codec::{DecodeResult, EncodeResult, Reader, Writer, decode_all};
-use ottla_protocol::messages::*;
+use ottla_protocol::codec::{Message, Reader, Request, Writer, decode_all};
+use ottla_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 
 use crate::raw::{Answer, Connection};
-
-/// A request type together with its answer.
-pub trait Request {
-    /// Which API it belongs to.
-    const KEY: ApiKey;
-    /// What it is answered with.
-    type Response;
-    /// Writes the request's body.
-    fn write(&self, w: &mut Writer, version: i16) -> EncodeResult;
-    /// Reads the answer's body.
-    fn read(r: &mut Reader<'_>, version: i16) -> DecodeResult<Self::Response>;
-}
-
-macro_rules! requests {
-    ($($key:ident $request:ident $response:ident;)*) => {
-        $(impl Request for $request {
-            const KEY: ApiKey = ApiKey::$key;
-            type Response = $response;
-            fn write(&self, w: &mut Writer, version: i16) -> EncodeResult {
-                self.encode(w, version)
-            }
-            fn read(r: &mut Reader<'_>, version: i16) -> DecodeResult<$response> {
-                $response::decode(r, version)
-            }
-        })*
-    };
-}
-
-requests! {
-    Produce ProduceRequest ProduceResponse;
-    Fetch FetchRequest FetchResponse;
-    ListOffsets ListOffsetsRequest ListOffsetsResponse;
-    Metadata MetadataRequest MetadataResponse;
-    OffsetCommit OffsetCommitRequest OffsetCommitResponse;
-    OffsetFetch OffsetFetchRequest OffsetFetchResponse;
-    FindCoordinator FindCoordinatorRequest FindCoordinatorResponse;
-    JoinGroup JoinGroupRequest JoinGroupResponse;
-    Heartbeat HeartbeatRequest HeartbeatResponse;
-    LeaveGroup LeaveGroupRequest LeaveGroupResponse;
-    SyncGroup SyncGroupRequest SyncGroupResponse;
-    DescribeGroups DescribeGroupsRequest DescribeGroupsResponse;
-    ListGroups ListGroupsRequest ListGroupsResponse;
-    SaslHandshake SaslHandshakeRequest SaslHandshakeResponse;
-    SaslAuthenticate SaslAuthenticateRequest SaslAuthenticateResponse;
-    ApiVersions ApiVersionsRequest ApiVersionsResponse;
-    CreateTopics CreateTopicsRequest CreateTopicsResponse;
-    DeleteTopics DeleteTopicsRequest DeleteTopicsResponse;
-    DeleteRecords DeleteRecordsRequest DeleteRecordsResponse;
-    InitProducerId InitProducerIdRequest InitProducerIdResponse;
-    OffsetForLeaderEpoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse;
-    DescribeAcls DescribeAclsRequest DescribeAclsResponse;
-    DescribeConfigs DescribeConfigsRequest DescribeConfigsResponse;
-    AlterConfigs AlterConfigsRequest AlterConfigsResponse;
-    IncrementalAlterConfigs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
-    DescribeLogDirs DescribeLogDirsRequest DescribeLogDirsResponse;
-    CreatePartitions CreatePartitionsRequest CreatePartitionsResponse;
-    DeleteGroups DeleteGroupsRequest DeleteGroupsResponse;
-    OffsetDelete OffsetDeleteRequest OffsetDeleteResponse;
-    ListPartitionReassignments ListPartitionReassignmentsRequest ListPartitionReassignmentsResponse;
-    DescribeQuorum DescribeQuorumRequest DescribeQuorumResponse;
-    DescribeCluster DescribeClusterRequest DescribeClusterResponse;
-    DescribeProducers DescribeProducersRequest DescribeProducersResponse;
-    ListConfigResources ListConfigResourcesRequest ListConfigResourcesResponse;
-    DescribeTopicPartitions DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse;
-}
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -101,7 +36,7 @@ pub fn frame_of(key: ApiKey, version: i16, body: &[u8]) -> Vec<u8> {
 /// The body of a request, or why it has no form at this version.
 pub fn body_of<R: Request>(version: i16, request: &R) -> Result<Vec<u8>> {
     let mut w = Writer::default();
-    request.write(&mut w, version).with_context(|| format!("write {} v{version}", R::KEY.name()))?;
+    request.encode(&mut w, version).with_context(|| format!("write {} v{version}", R::KEY.name()))?;
     Ok(w.into_vec())
 }
 
@@ -130,7 +65,7 @@ impl Client {
     /// Sends a request and decodes the answer.
     pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         let body = self.ask_bytes(R::KEY, version, &body_of(version, request)?)?;
-        decode_all(&body, |r| R::read(r, version))
+        decode_all(&body, |r| R::Response::decode(r, version))
             .with_context(|| format!("answer to {} v{version}", R::KEY.name()))
     }
 

@@ -87,12 +87,12 @@ const IDENTITIES: &[&str] = &[
     "broker_id",
     "key",
     "feature",
-    "log_dir",
 ];
 
-/// Sorts the elements of each list of structs by what identifies them; lists of plain values keep their order.
-pub fn sorted(fields: &Fields) -> Fields {
-    sorted_below(&fields.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect::<Vec<_>>())
+/// Names the elements of each list of structs by what identifies them, so that the order means nothing and a missing
+/// element does not shift the others: `configs[retention.ms].value`. Lists of plain values keep their order.
+pub fn by_identity(fields: &Fields) -> Fields {
+    named_below(&fields.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect::<Vec<_>>())
         .into_iter()
         .collect()
 }
@@ -100,8 +100,8 @@ pub fn sorted(fields: &Fields) -> Fields {
 /// The fields of each element of one list, by its index.
 type Elements<'a> = BTreeMap<usize, Vec<(&'a str, &'a str)>>;
 
-/// Sorts below one struct; the paths are relative to it.
-fn sorted_below(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+/// Names elements below one struct; the paths are relative to it.
+fn named_below(fields: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut out = Vec::new();
     let mut lists: BTreeMap<&str, Elements> = BTreeMap::new();
     for &(path, value) in fields {
@@ -113,19 +113,19 @@ fn sorted_below(fields: &[(&str, &str)]) -> Vec<(String, String)> {
         }
     }
     for (list, elements) in lists {
-        let mut elements: Vec<Vec<(String, String)>> =
-            elements.into_values().map(|element| sorted_below(&element)).collect();
-        elements.sort_by_cached_key(|element| {
-            let of = |name: &&&str| {
-                element.iter().find(|(path, _)| path == **name).map(|(_, value)| value.clone())
-            };
-            // Numbers in the order of numbers: padded on the left.
-            IDENTITIES.iter().find_map(|name| of(&name)).map(|value| format!("{value:>300}"))
-        });
-        for (index, element) in elements.into_iter().enumerate() {
-            for (path, value) in element {
+        let mut taken = BTreeMap::new();
+        for (index, element) in elements {
+            let of = |name: &str| element.iter().find(|(path, _)| *path == name).map(|(_, value)| *value);
+            let identity = IDENTITIES.iter().find_map(|name| of(name));
+            let mut label = identity.map_or(index.to_string(), |value| value.trim_matches('"').to_owned());
+            let count = taken.entry(label.clone()).or_insert(0);
+            *count += 1;
+            if *count > 1 {
+                label = format!("{label} #{count}");
+            }
+            for (path, value) in named_below(&element) {
                 let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
-                out.push((format!("{list}[{index}]{dot}{path}"), value));
+                out.push((format!("{list}[{label}]{dot}{path}"), value));
             }
         }
     }
@@ -140,29 +140,42 @@ fn element(path: &str) -> Option<(&str, usize, &str)> {
     Some((&path[..open], index, path[close + 1..].trim_start_matches('.')))
 }
 
-/// A rule that takes a value out of the comparison.
-#[derive(Debug)]
-pub struct Blank {
-    pattern: Regex,
-    with: &'static str,
+/// Rules that take out of the comparison what two brokers cannot share.
+#[derive(Debug, Default)]
+pub struct Blanks {
+    paths: Vec<(Regex, &'static str)>,
+    texts: Vec<(Regex, &'static str)>,
 }
 
-impl Blank {
-    /// `pattern` matches the whole of a path.
-    pub fn new(pattern: &str, with: &'static str) -> Blank {
-        Blank { pattern: Regex::new(&format!("^(?:{pattern})$")).expect("patterns are constants"), with }
+impl Blanks {
+    /// Paths whose value is replaced by a word; a pattern matches the whole of a path.
+    pub fn paths(mut self, rules: &[(&str, &'static str)]) -> Blanks {
+        let whole = |pattern: &str| Regex::new(&format!("^(?:{pattern})$")).expect("patterns are constants");
+        self.paths.extend(rules.iter().map(|(pattern, with)| (whole(pattern), *with)));
+        self
     }
-}
 
-/// Replaces values by the name of the rule that matches their path. Zero, empty and absent stay: whether there is a
-/// value at all is compared.
-pub fn blank(fields: &mut Fields, rules: &[Blank]) {
-    for (path, value) in fields.iter_mut() {
-        if matches!(value.as_str(), "0" | "-1" | "None" | "\"\"" | "AAAAAAAAAAAAAAAAAAAAAA") {
-            continue;
-        }
-        if let Some(rule) = rules.iter().find(|rule| rule.pattern.is_match(path)) {
-            *value = format!("<{}>", rule.with);
+    /// Parts of any value that are replaced.
+    pub fn texts(mut self, rules: &[(&str, &'static str)]) -> Blanks {
+        let part = |pattern: &str| Regex::new(pattern).expect("patterns are constants");
+        self.texts.extend(rules.iter().map(|(pattern, with)| (part(pattern), *with)));
+        self
+    }
+
+    /// Applies the rules. Zero, empty and absent stay: whether there is a value at all is compared.
+    pub fn apply(&self, fields: &mut Fields) {
+        for (path, value) in fields.iter_mut() {
+            if matches!(value.as_str(), "0" | "-1" | "None" | "\"\"" | "AAAAAAAAAAAAAAAAAAAAAA") {
+                continue;
+            }
+            if let Some((_, with)) = self.paths.iter().find(|(pattern, _)| pattern.is_match(path)) {
+                *value = format!("<{with}>");
+            }
+            for (pattern, with) in &self.texts {
+                if let Cow::Owned(changed) = pattern.replace_all(value, *with) {
+                    *value = changed;
+                }
+            }
         }
     }
 }
@@ -221,36 +234,44 @@ mod tests {
         assert_eq!(got, expected);
     }
 
+    fn fields(text: &[(&str, &str)]) -> Fields {
+        text.iter().map(|&(path, value)| (path.to_owned(), value.to_owned())).collect()
+    }
+
     #[test]
-    fn lists_of_structs_are_sorted_by_identity_and_plain_lists_are_not() {
-        let fields = |text: &[(&str, &str)]| -> Fields {
-            text.iter().map(|&(path, value)| (path.to_owned(), value.to_owned())).collect()
-        };
+    fn lists_of_structs_are_named_by_identity_and_plain_lists_keep_their_order() {
         let one = fields(&[
             ("a[0].index", "10"),
-            ("a[0].b[0].name", "x"),
+            ("a[0].b[0].name", "\"x.y\""),
             ("a[1].index", "9"),
             ("a[1].r[0]", "3"),
             ("a[1].r[1]", "1"),
+            ("c[0].name", "\"twice\""),
+            ("c[1].name", "\"twice\""),
             ("z", "1"),
         ]);
         let expected = fields(&[
-            ("a[0].index", "9"),
-            ("a[0].r[0]", "3"),
-            ("a[0].r[1]", "1"),
-            ("a[1].index", "10"),
-            ("a[1].b[0].name", "x"),
+            ("a[10].index", "10"),
+            ("a[10].b[x.y].name", "\"x.y\""),
+            ("a[9].index", "9"),
+            ("a[9].r[0]", "3"),
+            ("a[9].r[1]", "1"),
+            ("c[twice].name", "\"twice\""),
+            ("c[twice #2].name", "\"twice\""),
             ("z", "1"),
         ]);
-        assert_eq!(sorted(&one), expected);
+        assert_eq!(by_identity(&one), expected);
     }
 
     #[test]
     fn blanks_keep_whether_there_is_a_value() {
-        let mut fields = Fields::from([("a[0].id".into(), "7".into()), ("a[1].id".into(), "0".into())]);
-        blank(&mut fields, &[Blank::new(r"a\[\d+\]\.id", "id")]);
-        assert_eq!(fields["a[0].id"], "<id>");
-        assert_eq!(fields["a[1].id"], "0");
+        let mut fields = fields(&[("a[x].id", "7"), ("a[y].id", "0"), ("text", "\"on 127.0.0.1:99\"")]);
+        let blanks =
+            Blanks::default().paths(&[(r"a\[.*\]\.id", "id")]).texts(&[(r"127\.0\.0\.1:\d+", "<address>")]);
+        blanks.apply(&mut fields);
+        assert_eq!(fields["a[x].id"], "<id>");
+        assert_eq!(fields["a[y].id"], "0");
+        assert_eq!(fields["text"], "\"on <address>\"");
     }
 
     #[test]

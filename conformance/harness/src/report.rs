@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+/// How many lines of a failure's reason are printed.
+const REASON_LINES_MAX: usize = 40;
+
 /// The result of one suite. Each case is printed when it ends.
 #[derive(Debug)]
 pub struct Report {
@@ -88,6 +91,12 @@ impl std::fmt::Display for Totals {
     }
 }
 
+/// The first lines of a reason, which may be two whole messages long.
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("      {line}\n")).collect::<String>().trim_end().to_owned()
+    text.lines()
+        .take(REASON_LINES_MAX)
+        .map(|line| format!("      {line}\n"))
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }

@@ -2,6 +2,7 @@
 
 mod badinput;
 mod quickstart;
+mod wire;
 
 use anyhow::Result;
 
@@ -30,5 +31,10 @@ pub const SUITES: &[Suite] = &[
         name: "badinput",
         what: "what no correct client sends, answered as Kafka answers it",
         run: badinput::run,
+    },
+    Suite {
+        name: "wire",
+        what: "every served key and version, answered as Kafka answers it",
+        run: wire::run,
     },
 ];

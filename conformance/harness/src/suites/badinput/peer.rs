@@ -1,25 +1,19 @@
 //! The broker as one sees it who sends nonsense: what came back on each connection, in words.
 
 use std::fmt;
-use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use ottla_protocol::codec::decode_all;
+use ottla_protocol::codec::{Message, Request, decode_all};
 use ottla_protocol::{ApiKey, ErrorCode};
-use regex::Regex;
 
-use crate::client::{Client, Request, answer_body, body_of, frame_of};
-use crate::fields::{self, Blank, Fields};
+use crate::client::{Client, answer_body, body_of, frame_of};
+use crate::fields::{self, Blanks, Fields};
 use crate::raw::{Answer, Connection};
 
 /// How long silence must last to count as an answer.
 const SILENCE: Duration = Duration::from_millis(700);
-
-/// The part of Kafka's text about a timestamp that depends on when it was said.
-static RANGE_OF_TIMES: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"within \[-?\d+, -?\d+\]").expect("the pattern is a constant"));
 
 /// What one thing said was answered with.
 #[derive(Debug, PartialEq)]
@@ -82,7 +76,7 @@ pub(super) fn compare(expected: &[Heard], got: &[Heard]) -> Vec<String> {
 /// One broker and what it said so far.
 pub(super) struct Peer {
     port: u16,
-    blanks: Vec<Blank>,
+    blanks: Blanks,
     /// One entry per thing said.
     pub(super) heard: Vec<Heard>,
     /// The own addresses of connections that the broker closed.
@@ -91,21 +85,18 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(port: u16) -> Peer {
-        let blanks = [
-            (r".*\bport", "port"),
-            (r".*\bhost", "host"),
-            (r".*topic_id", "topic id"),
-            (r".*(member_id|leader)", "member"),
-            (r".*cluster_id", "cluster id"),
-            (r".*producer_id", "producer id"),
-            (r".*session_id", "session"),
-        ];
-        Peer {
-            port,
-            blanks: blanks.iter().map(|(pattern, with)| Blank::new(pattern, with)).collect(),
-            heard: Vec::new(),
-            closed: Vec::new(),
-        }
+        let blanks = Blanks::default()
+            .paths(&[
+                (r".*\bport", "port"),
+                (r".*\bhost", "host"),
+                (r".*topic_id", "topic id"),
+                (r".*(member_id|leader)", "member"),
+                (r".*cluster_id", "cluster id"),
+                (r".*producer_id", "producer id"),
+                (r".*session_id", "session"),
+            ])
+            .texts(&[(r"within \[-?\d+, -?\d+\]", "within [<time>, <time>]")]);
+        Peer { port, blanks, heard: Vec::new(), closed: Vec::new() }
     }
 
     /// Sends bytes on a connection of their own; `finish`: and then ends the sending side.
@@ -138,11 +129,8 @@ impl Peer {
             let body = answer_body(key, answer_version, frame)?;
             let mut fields = fields::of_response(key, answer_version, &body)?;
             fields.retain(|path, value| !(path.ends_with("unknown_tags") && value == "None"));
-            let mut fields = fields::sorted(&fields);
-            fields::blank(&mut fields, &blanks);
-            for value in fields.values_mut().filter(|value| value.contains("within [")) {
-                *value = RANGE_OF_TIMES.replace(value, "within [<time>, <time>]").into_owned();
-            }
+            let mut fields = fields::by_identity(&fields);
+            blanks.apply(&mut fields);
             Ok(Heard::Answer(fields))
         });
         self.blanks = blanks;
@@ -158,7 +146,7 @@ impl Peer {
     pub(super) fn prepare<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         let body = body_of(version, request)?;
         let answer = Client::open(self.port)?.ask_bytes(R::KEY, version, &body)?;
-        Ok(decode_all(&answer, |r| R::read(r, version))?)
+        Ok(decode_all(&answer, |r| R::Response::decode(r, version))?)
     }
 
     /// Asks until the answer is `wanted`: Kafka carries out what it acknowledged a little later.
