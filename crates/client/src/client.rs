@@ -261,16 +261,16 @@ impl Client {
 
     /// A topic as it was at most `metadata.max.age.ms` ago. One that does not exist is an error
     /// (`UNKNOWN_TOPIC_OR_PARTITION`, which is retriable: it may be on its way).
-    pub async fn topic(&self, name: &str) -> Result<TopicMetadata> {
-        let usable = |topic: &&TopicMetadata| {
+    pub async fn topic(&self, name: &str) -> Result<Arc<TopicMetadata>> {
+        let usable = |topic: &&Arc<TopicMetadata>| {
             topic.error == ErrorCode::None && topic.at.elapsed() <= self.config().metadata_max_age
         };
         if let Some(topic) = self.known().topics.get(name).filter(usable) {
-            return Ok(topic.clone());
+            return Ok(Arc::clone(topic));
         }
         let fresh = self.refresh(Some(&[name])).await?;
         match fresh.topics.get(name) {
-            Some(topic) if topic.error == ErrorCode::None => Ok(topic.clone()),
+            Some(topic) if topic.error == ErrorCode::None => Ok(Arc::clone(topic)),
             Some(topic) => Err(Error::broker(topic.error, format!("topic {name}"))),
             None => Err(Error::broker(ErrorCode::UnknownTopicOrPartition, format!("topic {name}"))),
         }

@@ -17,9 +17,13 @@ mod connection;
 mod error;
 mod metadata;
 mod pool;
+mod producer;
+mod record;
 
 pub use client::{Client, CoordinatorKind, Target};
 pub use config::{ClientConfig, Properties};
 pub use connection::Connection;
 pub use error::{Error, Result};
 pub use metadata::{Metadata, Node, PartitionMetadata, TopicMetadata};
+pub use producer::{Delivery, Producer, ProducerConfig, partition_for_key};
+pub use record::{ConsumerRecord, ProducerRecord, RecordHeader, RecordMetadata, TopicPartition};

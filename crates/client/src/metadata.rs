@@ -4,6 +4,7 @@ use crate::config::Address;
 use ottla_protocol::messages::{MetadataResponse, metadata_response};
 use ottla_protocol::{BrokerId, ErrorCode, LeaderEpoch, TopicId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// A view of the cluster that grows with each answer; an old one stays valid for whoever holds it.
@@ -16,7 +17,7 @@ pub struct Metadata {
     /// The brokers that are alive.
     pub brokers: BTreeMap<BrokerId, Node>,
     /// Topics that were asked for, also those that do not exist.
-    pub topics: BTreeMap<String, TopicMetadata>,
+    pub topics: BTreeMap<String, Arc<TopicMetadata>>,
 }
 
 /// A broker or controller.
@@ -82,7 +83,7 @@ impl Metadata {
         self.brokers = response.brokers.iter().map(node).map(|node| (node.id, node)).collect();
         for topic in response.topics {
             let Some(name) = topic.name.as_ref().map(ToString::to_string) else { continue };
-            self.topics.insert(name.clone(), topic_metadata(name, topic, at));
+            self.topics.insert(name.clone(), Arc::new(topic_metadata(name, topic, at)));
         }
     }
 }
@@ -126,5 +127,28 @@ fn topic_metadata(
         error: ErrorCode::from_code(topic.error_code),
         authorized_operations: topic.topic_authorized_operations,
         at,
+    }
+}
+
+/// A topic whose partitions have these leaders.
+#[cfg(test)]
+pub(crate) fn topic_for_tests(name: &str, leaders: &[Option<i32>]) -> TopicMetadata {
+    let partition = |(partition, leader): (usize, &Option<i32>)| PartitionMetadata {
+        partition: partition as i32,
+        leader: leader.map(BrokerId),
+        leader_epoch: LeaderEpoch(0),
+        replicas: Vec::new(),
+        isr: Vec::new(),
+        offline_replicas: Vec::new(),
+        error: ErrorCode::None,
+    };
+    TopicMetadata {
+        name: name.to_owned(),
+        id: TopicId::ZERO,
+        is_internal: false,
+        partitions: leaders.iter().enumerate().map(partition).collect(),
+        error: ErrorCode::None,
+        authorized_operations: 0,
+        at: Instant::now(),
     }
 }
