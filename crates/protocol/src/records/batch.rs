@@ -4,12 +4,34 @@ use super::header::{ATTRIBUTES_AT, CRC_AT, MAX_TIMESTAMP_AT, peek_length, peek_m
 use super::{BATCH_OVERHEAD, BatchHeader, LOG_OVERHEAD, MAGIC, RecordError, Records, TimestampType};
 use crate::{LeaderEpoch, Offset};
 
+/// The checksum of a batch that is read piece by piece.
+#[derive(Debug)]
+pub struct BatchCrc(crc_fast::Digest);
+
+impl BatchCrc {
+    /// Begins with the header.
+    pub fn new(head: &[u8; BATCH_OVERHEAD]) -> BatchCrc {
+        let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+        digest.update(&head[ATTRIBUTES_AT..]);
+        BatchCrc(digest)
+    }
+
+    /// Goes on with a piece of the records.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The checksum, to be compared with [`BatchHeader::crc`].
+    pub fn finish(self) -> u32 {
+        self.0.finalize() as u32
+    }
+}
+
 /// The CRC-32C of a batch whose header is `head` and whose records are `body`.
 fn crc_of(head: &[u8; BATCH_OVERHEAD], body: &[u8]) -> u32 {
-    let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-    digest.update(&head[ATTRIBUTES_AT..]);
-    digest.update(body);
-    digest.finalize() as u32
+    let mut crc = BatchCrc::new(head);
+    crc.update(body);
+    crc.finish()
 }
 
 /// One whole batch, borrowed. Its header is sound in itself; the checksum and the records are looked at on demand.

@@ -32,8 +32,9 @@ pub mod producer_snapshot;
 mod record;
 mod validate;
 mod varint;
+mod walk;
 
-pub use batch::{BatchBytes, Batches, RecordBatch, batches};
+pub use batch::{BatchBytes, BatchCrc, Batches, RecordBatch, batches};
 pub use builder::BatchBuilder;
 pub use compression::Compression;
 pub use error::RecordError;

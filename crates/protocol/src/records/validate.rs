@@ -7,11 +7,14 @@
 //! One pass over the bytes after the checksum; uncompressed batches cost no allocation, compressed ones a window of
 //! fixed size and what their codec needs.
 
+use std::ops::ControlFlow;
+
 use super::batch::entry_size;
-use super::compression::{Stream, StreamError};
+use super::compression::StreamError;
 use super::record::log_append_time;
-use super::varint::{Cursor, VarintError};
-use super::{BATCH_OVERHEAD, BatchBytes, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, TimestampType};
+use super::varint::VarintError;
+use super::walk::{Facts, WalkError, walk};
+use super::{BatchBytes, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, TimestampType};
 use crate::{ErrorCode, ProducerEpoch, ProducerId};
 
 /// Errors of single records that an answer lists; further ones are only counted.
@@ -115,18 +118,26 @@ pub fn validate<'a>(bytes: &'a [u8], rules: &Rules<'_>, now_ms: i64) -> Result<V
         .compression()
         .map_err(|error| Rejection::new(ErrorCode::UnknownServerError, error.to_string()))?;
     check_header(&header)?;
-    let mut walk = Walk::new(&header, rules, now_ms);
-    let walked = match compression {
-        Compression::None => walk.run(&mut SliceSource::new(batch.body())),
-        _ => Stream::new(compression, batch.body(), rules.decompressed_bytes_max)
-            .map_err(WalkError::from)
-            .and_then(|mut stream| walk.run(&mut stream)),
-    };
-    let records_bytes = walked.map_err(|error| error.rejection(compression))?;
-    walk.errors.verdict()?;
+    let mut misplaced = None;
+    let mut checks = Checks::new(&header, rules, now_ms);
+    let walked = walk(&header, batch.body(), rules.decompressed_bytes_max, |facts| {
+        // Kafka takes such records, and its consumers then see offsets that are not the log's.
+        if facts.offset_delta != facts.index {
+            misplaced = Some(facts.index);
+            return ControlFlow::Break(());
+        }
+        checks.look_at(facts);
+        ControlFlow::Continue(())
+    });
+    if let Some(index) = misplaced {
+        let reason = format!("record {index}: offset delta out of order");
+        return Err(Rejection::new(ErrorCode::InvalidRecord, reason));
+    }
+    let records_bytes = walked.map_err(|error| rejection_of(error, compression))?;
+    checks.errors.verdict()?;
 
     let (max_timestamp, max_timestamp_offset_delta) = match rules.timestamp_type {
-        TimestampType::CreateTime => (walk.max_timestamp, walk.max_timestamp_index),
+        TimestampType::CreateTime => (checks.max_timestamp, checks.max_timestamp_index),
         TimestampType::LogAppendTime => (now_ms, 0),
     };
     let mut batch = BatchBytes::from(batch);
@@ -205,193 +216,55 @@ fn check_header(header: &BatchHeader) -> Result<(), Rejection> {
     Err(Rejection::new(ErrorCode::InvalidRecord, reason))
 }
 
-/// Where the records' bytes come from.
-trait Source {
-    fn byte(&mut self) -> Result<u8, StreamError>;
-    fn varint(&mut self) -> Result<i32, StreamError>;
-    fn varlong(&mut self) -> Result<i64, StreamError>;
-    fn skip(&mut self, count: u64) -> Result<(), StreamError>;
-    fn position(&self) -> u64;
-    fn is_at_end(&mut self) -> Result<bool, StreamError>;
+/// What the producer is told of records that cannot be walked.
+fn rejection_of(error: WalkError, compression: Compression) -> Rejection {
+    let code = match &error {
+        WalkError::Record { .. } | WalkError::Stream(StreamError::Structure(_)) => ErrorCode::InvalidRecord,
+        // Kafka lets the codec's exception through, for which it has no code.
+        WalkError::Stream(StreamError::Codec(_)) => ErrorCode::UnknownServerError,
+        WalkError::Stream(StreamError::Limit) => ErrorCode::MessageTooLarge,
+    };
+    let reason = match error {
+        WalkError::Record { index, what } => format!("record {index}: {what}"),
+        WalkError::Stream(StreamError::Structure(VarintError::End)) => "records end early".to_owned(),
+        WalkError::Stream(StreamError::Structure(VarintError::TooLong)) => {
+            "overlong integer in a record".to_owned()
+        }
+        WalkError::Stream(StreamError::Codec(error)) => format!("cannot decompress {compression}: {error}"),
+        WalkError::Stream(StreamError::Limit) => "too many bytes when decompressed".to_owned(),
+    };
+    Rejection::new(code, reason)
 }
 
-impl Source for Stream<'_> {
-    fn byte(&mut self) -> Result<u8, StreamError> {
-        Stream::byte(self)
-    }
-    fn varint(&mut self) -> Result<i32, StreamError> {
-        Stream::varint(self)
-    }
-    fn varlong(&mut self) -> Result<i64, StreamError> {
-        Stream::varlong(self)
-    }
-    fn skip(&mut self, count: u64) -> Result<(), StreamError> {
-        Stream::skip(self, count)
-    }
-    fn position(&self) -> u64 {
-        Stream::position(self)
-    }
-    fn is_at_end(&mut self) -> Result<bool, StreamError> {
-        Stream::is_at_end(self)
-    }
-}
-
-/// Uncompressed records.
-struct SliceSource<'a> {
-    cursor: Cursor<'a>,
-    size: usize,
-}
-
-impl<'a> SliceSource<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        SliceSource { cursor: Cursor::new(bytes), size: bytes.len() }
-    }
-}
-
-impl Source for SliceSource<'_> {
-    #[inline]
-    fn byte(&mut self) -> Result<u8, StreamError> {
-        Ok(self.cursor.byte()?)
-    }
-    #[inline]
-    fn varint(&mut self) -> Result<i32, StreamError> {
-        Ok(self.cursor.varint()?)
-    }
-    #[inline]
-    fn varlong(&mut self) -> Result<i64, StreamError> {
-        Ok(self.cursor.varlong()?)
-    }
-    #[inline]
-    fn skip(&mut self, count: u64) -> Result<(), StreamError> {
-        let count = usize::try_from(count).map_err(|_| VarintError::End)?;
-        self.cursor.take(count)?;
-        Ok(())
-    }
-    #[inline]
-    fn position(&self) -> u64 {
-        (self.size - self.cursor.remaining()) as u64
-    }
-    fn is_at_end(&mut self) -> Result<bool, StreamError> {
-        Ok(self.cursor.remaining() == 0)
-    }
-}
-
-/// Why the walk ended early.
-enum WalkError {
-    Record { index: i32, what: &'static str },
-    Stream(StreamError),
-}
-
-impl From<StreamError> for WalkError {
-    fn from(error: StreamError) -> Self {
-        WalkError::Stream(error)
-    }
-}
-
-impl WalkError {
-    fn rejection(self, compression: Compression) -> Rejection {
-        let (error, reason) = match self {
-            WalkError::Record { index, what } => {
-                (ErrorCode::InvalidRecord, format!("record {index}: {what}"))
-            }
-            WalkError::Stream(StreamError::Structure(VarintError::End)) => {
-                (ErrorCode::InvalidRecord, "records end early".to_owned())
-            }
-            WalkError::Stream(StreamError::Structure(VarintError::TooLong)) => {
-                (ErrorCode::InvalidRecord, "overlong integer in a record".to_owned())
-            }
-            WalkError::Stream(StreamError::Codec(error)) => {
-                // Kafka lets the codec's exception through, for which it has no code.
-                (ErrorCode::UnknownServerError, format!("cannot decompress {compression}: {error}"))
-            }
-            WalkError::Stream(StreamError::Limit) => {
-                (ErrorCode::MessageTooLarge, "too many bytes when decompressed".to_owned())
-            }
-        };
-        Rejection::new(error, reason)
-    }
-}
-
-/// Goes through the records of one batch.
-struct Walk<'r> {
+/// What is looked at record by record.
+struct Checks<'r> {
     rules: &'r Rules<'r>,
     header: &'r BatchHeader,
     now_ms: i64,
-    log_append_time: Option<i64>,
     max_timestamp: i64,
     max_timestamp_index: i32,
     errors: RecordErrors,
 }
 
-/// What the checks of single records look at.
-struct Facts {
-    index: i32,
-    timestamp: i64,
-    key_size: i32,
-    value_size: i32,
-}
-
-impl<'r> Walk<'r> {
+impl<'r> Checks<'r> {
     fn new(header: &'r BatchHeader, rules: &'r Rules<'r>, now_ms: i64) -> Self {
-        Walk {
+        Checks {
             rules,
             header,
             now_ms,
-            log_append_time: log_append_time(header),
             max_timestamp: NO_TIMESTAMP,
             max_timestamp_index: 0,
             errors: RecordErrors::default(),
         }
     }
 
-    /// Walks all records; gives their size in bytes.
-    fn run(&mut self, source: &mut impl Source) -> Result<u64, WalkError> {
-        for index in 0..self.header.record_count {
-            let facts = self.read(source, index)?;
-            if facts.timestamp > self.max_timestamp {
-                self.max_timestamp = facts.timestamp;
-                self.max_timestamp_index = index;
-            }
-            self.check(&facts);
-        }
-        if !source.is_at_end()? {
-            let index = self.header.record_count;
-            return Err(WalkError::Record { index, what: "bytes after the last record" });
-        }
-        Ok(source.position())
-    }
-
-    /// Reads one record and checks its structure.
     #[inline]
-    fn read(&self, source: &mut impl Source, index: i32) -> Result<Facts, WalkError> {
-        let wrong = |what| WalkError::Record { index, what };
-        let length = u64::try_from(source.varint()?).map_err(|_| wrong("negative length"))?;
-        let end = source.position() + length;
-        let _attributes = source.byte()?;
-        let timestamp_delta = source.varlong()?;
-        if source.varint()? != index {
-            return Err(wrong("offset delta out of order"));
+    fn look_at(&mut self, facts: &Facts) {
+        if facts.timestamp > self.max_timestamp {
+            self.max_timestamp = facts.timestamp;
+            self.max_timestamp_index = facts.index;
         }
-        let key_size = skip_nullable(source)?;
-        let value_size = skip_nullable(source)?;
-        let headers = source.varint()?;
-        if headers < 0 {
-            return Err(wrong("negative header count"));
-        }
-        for _ in 0..headers {
-            if skip_nullable(source)? < 0 {
-                return Err(wrong("null header name"));
-            }
-            skip_nullable(source)?;
-        }
-        if source.position() != end {
-            return Err(wrong("not as long as it says"));
-        }
-        let timestamp = match self.log_append_time {
-            Some(timestamp) => timestamp,
-            None => self.header.base_timestamp.wrapping_add(timestamp_delta),
-        };
-        Ok(Facts { index, timestamp, key_size, value_size })
+        self.check(facts);
     }
 
     /// Checks what the topic demands of a record.
@@ -406,7 +279,7 @@ impl<'r> Walk<'r> {
             });
         } else if self.rules.timestamp_type == TimestampType::CreateTime && facts.timestamp != NO_TIMESTAMP {
             self.check_timestamp(facts);
-        } else if self.log_append_time.is_some() {
+        } else if log_append_time(self.header).is_some() {
             let record = describe(facts, self.header);
             self.errors.add(facts.index, true, || {
                 format!(
@@ -434,16 +307,6 @@ impl<'r> Walk<'r> {
             });
         }
     }
-}
-
-/// Passes a nullable byte string; gives its size, negative for null.
-#[inline]
-fn skip_nullable(source: &mut impl Source) -> Result<i32, StreamError> {
-    let size = source.varint()?;
-    if size > 0 {
-        source.skip(size as u64)?;
-    }
-    Ok(size)
 }
 
 /// A record as Kafka's messages print it, which differs with the way it was read.
@@ -508,5 +371,3 @@ impl InvalidRecord {
         format!("RecordError(batchIndex={}, message='{}')", self.batch_index, self.message)
     }
 }
-
-const _: () = assert!(BATCH_OVERHEAD > super::MAGIC_OFFSET);
