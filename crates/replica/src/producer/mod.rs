@@ -10,8 +10,12 @@
 //! truncate:  truncated? → reset, load(snapshot) → appended …
 //! ```
 
+#[cfg(test)]
+mod model;
 mod snapshot;
 mod state;
+#[cfg(test)]
+mod tests;
 mod transactions;
 
 pub use state::{ActiveProducer, ProducerState};

@@ -1,6 +1,8 @@
 //! Producer state to and from the entries of a `.snapshot` file.
 //!
-//! A snapshot keeps one batch of each producer, not five: after a restart an older duplicate is out of order.
+//! A snapshot keeps one batch of each producer, not five: after a restart an older duplicate is out of order. It has no
+//! transactions that ended at or above the high watermark: their records may be read a little early after a restart,
+//! which is harmless, for the transaction index has those that were aborted.
 
 use ottla_protocol::Offset;
 use ottla_protocol::records::producer_snapshot::ProducerSnapshotEntry;

@@ -49,7 +49,7 @@ pub struct SessionCacheMetrics {
 #[derive(Clone, Debug)]
 pub struct SessionCache {
     config: SessionCacheConfig,
-    sessions: HashMap<i32, Session>,
+    pub(super) sessions: HashMap<i32, Session>,
     /// By (time of last use, id).
     last_used: BTreeSet<(i64, i32)>,
     /// Sessions that any new one may push out, least valuable first.
@@ -70,7 +70,7 @@ struct Value {
 }
 
 #[derive(Clone, Debug)]
-struct Session {
+pub(super) struct Session {
     privileged: bool,
     uses_topic_ids: bool,
     created_ms: i64,

@@ -14,6 +14,8 @@
 mod cache;
 mod list;
 mod merge;
+#[cfg(test)]
+mod tests;
 
 pub use cache::{SessionCache, SessionCacheConfig, SessionCacheMetrics};
 pub use list::{FetchItem, FetchList, TopicKey};
@@ -77,6 +79,14 @@ pub struct SessionAnswer {
 }
 
 impl FetchContext {
+    /// The session that this request continues: its shard must finish the request. `None`: any shard may.
+    pub fn session_id(&self) -> Option<i32> {
+        match self.kind {
+            ContextKind::Incremental { session_id, .. } => Some(session_id),
+            _ => None,
+        }
+    }
+
     /// The answer carries only what changed.
     pub fn is_incremental(&self) -> bool {
         matches!(self.kind, ContextKind::Incremental { .. })
