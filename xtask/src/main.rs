@@ -1,8 +1,12 @@
 //! Developer commands: `cargo xtask COMMAND`. Each command is one module with a `run(args)`.
 #![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a developer's command tells how long it really took")]
 
 mod codegen;
+mod deny;
 mod setup;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -10,6 +14,9 @@ use std::process::ExitCode;
 type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
 const COMMANDS: &[Command] = &[
+    ("test", "install what the tests need and run them: [--only SUITE,...] [--list]", test::run),
+    ("deny", "check licences, bans, duplicates and sources of dependencies", deny::run),
+    ("tidy", "check what no compiler checks", tidy::run),
     ("setup", "install what the tests need: clients, Kafka's jars", setup::run),
     ("codegen", "generate the message codecs from the schemas inside Kafka's jars", codegen::run),
 ];

@@ -33,6 +33,12 @@ fn run() -> Result<Totals> {
                 Some("kafka") => under_test = Kind::Kafka,
                 other => bail!("--under-test takes ottla or kafka, not {other:?}"),
             },
+            "--list" => {
+                for suite in SUITES {
+                    println!("{}\t{}", suite.name, suite.what);
+                }
+                return Ok(Totals::default());
+            }
             name => {
                 let suite = SUITES.iter().find(|suite| suite.name == name);
                 chosen.push(suite.with_context(|| format!("no suite is called {name}"))?);
@@ -53,7 +59,7 @@ fn run() -> Result<Totals> {
     let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
     let mut totals = Totals::default();
     for suite in chosen {
-        println!("\n== {}: {}", suite.name, suite.what);
+        println!("{}: {}", suite.name, suite.what);
         let mut report = Report::new(suite.name);
         if let Err(error) = (suite.run)(&environment, &mut report) {
             report.abort(&error);

@@ -8,7 +8,7 @@ mod schema;
 
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The jars that have schemas, and the folder of each inside its jar.
@@ -26,7 +26,7 @@ const KAFKA_VERSION: &str = "4.3.1";
 
 /// Entry point of the command.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let (mut check, mut jars) = (false, PathBuf::from(".cache/kafka/libs"));
+    let (mut check, mut jars) = (false, crate::setup::cache().join("kafka"));
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         match arg.as_str() {
@@ -44,11 +44,7 @@ fn generate(jars: &Path) -> Result<BTreeMap<String, String>> {
     let mut messages = Vec::new();
     for (jar, folder) in SOURCES {
         let path = jars.join(format!("{jar}-{KAFKA_VERSION}.jar"));
-        ensure!(
-            path.exists(),
-            "{} is missing; `cargo xtask test --only codec` brings Kafka's jars",
-            path.display()
-        );
+        ensure!(path.exists(), "{} is missing; `cargo xtask setup` brings Kafka's jars", path.display());
         messages.extend(read_schemas(&path, folder)?);
     }
     messages.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,0 +1,102 @@
+//! `cargo xtask tidy`: what no compiler checks and every reader relies on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::setup::{cache, repository};
+use crate::test::Totals;
+
+/// The command: prints what is wrong.
+pub(crate) fn run(_args: &[String]) -> Result<()> {
+    let totals = check()?;
+    ensure!(totals.failed == 0, "{} of the checks fail", totals.failed);
+    Ok(())
+}
+
+/// One test per rule.
+pub(crate) fn check() -> Result<Totals> {
+    let files = tracked_files()?;
+    let mut totals = Totals::default();
+    totals.case("tidy::paths_named_in_architecture_exist", &missing_paths()?);
+    totals.case("tidy::no_test_is_ignored", &lines_with(&files, &["#[ignore"], &[".rs"])?);
+    totals.case("tidy::no_leftover_markers", &lines_with(&files, MARKERS, &[])?);
+    totals.case("tidy::every_crate_takes_the_workspace_lints", &without_lints(&files)?);
+    let jars = cache().join("kafka").to_string_lossy().into_owned();
+    let generated = crate::codegen::run(&["--check".into(), "--jars".into(), jars]);
+    let wrong: Vec<String> = generated.err().map(|error| format!("{error:#}")).into_iter().collect();
+    totals.case("tidy::codecs_are_those_of_kafkas_schemas", &wrong);
+    Ok(totals)
+}
+
+/// Words that mean that something is not finished, put together here so that this file has none of them.
+const MARKERS: &[&str] = &[
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X:"),
+    concat!("<<<<", "<<< "),
+    concat!(">>>>", ">>> "),
+    concat!("todo", "!("),
+    concat!("unimplemented", "!("),
+    concat!("dbg", "!("),
+];
+
+fn tracked_files() -> Result<Vec<PathBuf>> {
+    let output = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(repository())
+        .output()
+        .context("start git")?;
+    ensure!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).context("file names")?;
+    Ok(names.split('\0').filter(|name| !name.is_empty()).map(|name| repository().join(name)).collect())
+}
+
+/// Paths in backquotes in `ARCHITECTURE.md` that are not there. A path has a slash or ends as a file does.
+fn missing_paths() -> Result<Vec<String>> {
+    let Ok(text) = fs::read_to_string(repository().join("ARCHITECTURE.md")) else {
+        return Ok(vec!["ARCHITECTURE.md itself".to_owned()]);
+    };
+    let is_path = |word: &&str| {
+        let known = [".rs", ".toml", ".md", ".txt"].iter().any(|end| word.ends_with(end));
+        (word.contains('/') || known) && !word.contains(['<', '*', ' ', '…', ':', '{'])
+    };
+    let words = text.split('`').skip(1).step_by(2);
+    Ok(words.filter(is_path).filter(|word| !repository().join(word).exists()).map(str::to_owned).collect())
+}
+
+/// `file:line: text` of all lines that have one of the words; `ends`: only files that end so, empty for all.
+fn lines_with(files: &[PathBuf], words: &[&str], ends: &[&str]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for file in files {
+        let name = file.to_string_lossy();
+        if !ends.is_empty() && !ends.iter().any(|end| name.ends_with(end)) {
+            continue;
+        }
+        // What is not text has no lines; a file that was removed but not committed has none either.
+        let Ok(text) = fs::read_to_string(file) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            if words.iter().any(|word| line.contains(word)) {
+                found.push(format!("{}:{}: {}", short(file), number + 1, line.trim()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn without_lints(files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for file in files.iter().filter(|file| file.ends_with("Cargo.toml")) {
+        let text = fs::read_to_string(file).with_context(|| short(file))?;
+        if text.contains("[package]") && !text.contains("[lints]\nworkspace = true") {
+            wrong.push(short(file));
+        }
+    }
+    Ok(wrong)
+}
+
+fn short(file: &Path) -> String {
+    file.strip_prefix(repository()).unwrap_or(file).display().to_string()
+}
