@@ -15,7 +15,11 @@ pub struct Tool {
 }
 
 /// All tools, in the order of the help text.
-pub const TOOLS: &[Tool] = &[];
+pub const TOOLS: &[Tool] = &[Tool {
+    name: "topics",
+    about: "list, create, describe, grow and delete topics",
+    run: crate::topics::run,
+}];
 
 /// The tool of a name: `topics`, `kafka-topics` or `kafka-topics.sh`, with or without a directory before it.
 pub fn find(name: &str) -> Option<&'static Tool> {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use ottla_protocol::ErrorCode;
+
 /// Why a tool stopped.
 #[derive(Debug)]
 pub enum Failure {
@@ -19,12 +21,43 @@ pub struct Exception {
     pub class: Cow<'static, str>,
     /// The text; a few exceptions have none, which prints as `null`.
     pub message: Option<String>,
+    /// What it was thrown for.
+    pub cause: Option<Box<Exception>>,
 }
 
 impl Exception {
     /// An exception of any class.
     pub fn new(class: &'static str, message: impl Into<String>) -> Exception {
-        Exception { class: Cow::Borrowed(class), message: Some(message.into()) }
+        Exception { class: Cow::Borrowed(class), message: Some(message.into()), cause: None }
+    }
+
+    /// Kafka's exception for an error code, with the broker's own text if it sent one.
+    pub fn of_code(code: ErrorCode, message: Option<&str>) -> Exception {
+        let message = message.filter(|message| !message.is_empty()).unwrap_or(code.message());
+        Exception { class: class_of(code), message: Some(message.to_string()), cause: None }
+    }
+
+    /// A failure of the client underneath, while it was asked for `call`.
+    pub fn of_client(call: &str, error: &ottla_client::Error) -> Exception {
+        use ottla_client::Error;
+        match error {
+            Error::Broker { code, message, .. } => Exception::of_code(*code, message.as_deref()),
+            Error::Connect { .. }
+            | Error::Disconnected { .. }
+            | Error::Timeout { .. }
+            | Error::Unavailable(_) => {
+                let text = format!("Timed out waiting for a node assignment. Call: {call}");
+                Exception::new("org.apache.kafka.common.errors.TimeoutException", text)
+            }
+            Error::UnsupportedVersion { .. } | Error::Request { .. } => Exception::new(
+                "org.apache.kafka.common.errors.UnsupportedVersionException",
+                error.to_string(),
+            ),
+            Error::Config { .. } => {
+                Exception::new("org.apache.kafka.common.config.ConfigException", error.to_string())
+            }
+            _ => Exception::new("org.apache.kafka.common.KafkaException", error.to_string()),
+        }
     }
 
     /// A value that makes no sense.
@@ -32,21 +65,41 @@ impl Exception {
         Exception::new("java.lang.IllegalArgumentException", message)
     }
 
-    /// A file that cannot be opened, in the words of the JVM: `path (No such file or directory)`.
+    /// A file that cannot be read.
     pub fn file(path: &str, error: &std::io::Error) -> Exception {
         use std::io::ErrorKind;
-        let (class, why) = match error.kind() {
-            ErrorKind::NotFound => ("java.io.FileNotFoundException", "No such file or directory".to_string()),
-            ErrorKind::PermissionDenied => ("java.io.FileNotFoundException", "Permission denied".to_string()),
-            ErrorKind::IsADirectory => ("java.io.FileNotFoundException", "Is a directory".to_string()),
-            _ => ("java.io.IOException", error.to_string()),
-        };
-        Exception::new(class, format!("{path} ({why})"))
+        match error.kind() {
+            ErrorKind::NotFound => Exception::new("java.nio.file.NoSuchFileException", path),
+            ErrorKind::PermissionDenied => Exception::new("java.nio.file.AccessDeniedException", path),
+            ErrorKind::IsADirectory => Exception::new("java.io.IOException", "Is a directory"),
+            _ => Exception::new("java.io.IOException", error.to_string()),
+        }
     }
 
-    /// What waiting for a failed answer throws: the text is the class and text of the cause.
+    /// An exception thrown because of this one; its text is the class and text of the cause.
+    pub fn wrapped(self, class: &'static str) -> Exception {
+        Exception { cause: Some(Box::new(self.clone())), ..Exception::new(class, self.to_string()) }
+    }
+
+    /// What waiting for a failed answer throws.
     pub fn execution(self) -> Exception {
-        Exception::new("java.util.concurrent.ExecutionException", self.to_string())
+        self.wrapped("java.util.concurrent.ExecutionException")
+    }
+
+    /// Whether it is of this class, given without its package.
+    pub fn is(&self, simple_name: &str) -> bool {
+        self.class.rsplit('.').next() == Some(simple_name)
+    }
+
+    /// The first lines of a stack trace: the exception and its causes.
+    pub fn trace(&self) -> String {
+        let mut text = format!("{self}\n");
+        let mut cause = self.cause.as_deref();
+        while let Some(exception) = cause {
+            text.push_str(&format!("Caused by: {exception}\n"));
+            cause = exception.cause.as_deref();
+        }
+        text
     }
 
     /// The text as Java prints it where only the text is printed.
@@ -76,5 +129,83 @@ impl From<Exception> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(_: std::io::Error) -> Failure {
         Failure::Exit(1)
+    }
+}
+
+/// The class that Kafka's clients throw for a code: in most cases the code's name in another spelling.
+fn class_of(code: ErrorCode) -> Cow<'static, str> {
+    use ErrorCode as E;
+    let irregular = match code {
+        E::UnknownServerError => "UnknownServerException",
+        E::CorruptMessage => "CorruptRecordException",
+        E::RequestTimedOut => "TimeoutException",
+        E::MessageTooLarge => "RecordTooLargeException",
+        E::StaleControllerEpoch => "ControllerMovedException",
+        E::OffsetMetadataTooLarge => "OffsetMetadataTooLarge",
+        E::RecordListTooLarge => "RecordBatchTooLargeException",
+        E::TopicAuthorizationFailed => "TopicAuthorizationException",
+        E::GroupAuthorizationFailed => "GroupAuthorizationException",
+        E::ClusterAuthorizationFailed => "ClusterAuthorizationException",
+        E::TopicAlreadyExists => "TopicExistsException",
+        E::InvalidConfig => "InvalidConfigurationException",
+        E::OutOfOrderSequenceNumber => "OutOfOrderSequenceException",
+        E::DuplicateSequenceNumber => "DuplicateSequenceException",
+        E::InvalidProducerIdMapping => "InvalidPidMappingException",
+        E::InvalidTransactionTimeout => "InvalidTxnTimeoutException",
+        E::TransactionalIdAuthorizationFailed => "TransactionalIdAuthorizationException",
+        E::KafkaStorageError => "KafkaStorageException",
+        E::SaslAuthenticationFailed => "SaslAuthenticationException",
+        E::DelegationTokenAuthDisabled => "DelegationTokenDisabledException",
+        E::DelegationTokenRequestNotAllowed => "UnsupportedByAuthenticationException",
+        E::DelegationTokenAuthorizationFailed => "DelegationTokenAuthorizationException",
+        E::NonEmptyGroup => "GroupNotEmptyException",
+        E::PrincipalDeserializationFailure => "PrincipalDeserializationException",
+        E::FetchSessionTopicIdError => "FetchSessionTopicIdException",
+        E::InvalidRegularExpression => "InvalidRegularExpression",
+        E::InvalidRecord => return Cow::Borrowed("org.apache.kafka.common.InvalidRecordException"),
+        _ => "",
+    };
+    let mut class = String::from("org.apache.kafka.common.errors.");
+    class.push_str(irregular);
+    if irregular.is_empty() {
+        for word in code.name().split('_') {
+            let (first, rest) = word.split_at(1);
+            class.push_str(first);
+            class.push_str(&rest.to_ascii_lowercase());
+        }
+        if !class.ends_with("Exception") {
+            class.push_str("Exception");
+        }
+    }
+    Cow::Owned(class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_those_of_kafkas_clients() {
+        let check = |code, expected: &str| {
+            let exception = Exception::of_code(code, None);
+            assert_eq!(exception.class.rsplit('.').next(), Some(expected));
+            assert!(exception.is(expected));
+        };
+        check(ErrorCode::UnknownTopicOrPartition, "UnknownTopicOrPartitionException");
+        check(ErrorCode::InvalidTopicException, "InvalidTopicException");
+        check(ErrorCode::UnknownServerError, "UnknownServerException");
+        check(ErrorCode::NonEmptyGroup, "GroupNotEmptyException");
+    }
+
+    #[test]
+    fn a_trace_names_the_causes() {
+        let trace =
+            Exception::of_code(ErrorCode::GroupIdNotFound, Some("Group g not found.")).execution().trace();
+        assert_eq!(
+            trace,
+            "java.util.concurrent.ExecutionException: \
+             org.apache.kafka.common.errors.GroupIdNotFoundException: Group g not found.\n\
+             Caused by: org.apache.kafka.common.errors.GroupIdNotFoundException: Group g not found.\n"
+        );
     }
 }

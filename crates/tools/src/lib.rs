@@ -6,12 +6,17 @@
 //!
 //! What is not Kafka's: stack traces. Where a tool of Kafka prints one, ours prints its first line.
 
+mod admin;
 pub mod context;
 pub mod dispatch;
 pub mod failure;
+mod java;
+mod log;
 pub mod options;
 pub mod subcommands;
 mod text;
+mod topic_filter;
+mod topics;
 
 pub use context::Context;
 pub use failure::{Exception, Failure};

@@ -1,0 +1,120 @@
+//! The habits of Java that show in what Kafka's tools print: the order of hash maps, and how strings are cut.
+
+use ottla_protocol::Uuid;
+
+use crate::failure::Exception;
+
+/// `String.hashCode`.
+pub(crate) fn string_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0, |hash: i32, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}
+
+/// The hash of Kafka's `TopicPartition`.
+pub(crate) fn topic_partition_hash(topic: &str, partition: i32) -> i32 {
+    31_i32.wrapping_add(partition).wrapping_mul(31).wrapping_add(string_hash(topic))
+}
+
+/// How large a `HashMap` was made; it grows from there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MapSize {
+    /// `new HashMap<>()` and what collectors make.
+    Default,
+    /// `new HashMap<>(n)` for this many entries.
+    Expected,
+    /// `new HashMap<>(other)`.
+    Copied,
+}
+
+/// The items in the order in which a `HashMap` lists them, given in the order in which they were put in.
+pub(crate) fn hash_map_order<T>(items: Vec<T>, size: MapSize, hash: impl Fn(&T) -> i32) -> Vec<T> {
+    let count = items.len();
+    let mut table = match size {
+        MapSize::Default => 16,
+        MapSize::Expected => count.next_power_of_two(),
+        MapSize::Copied => (count * 4 / 3 + 1).next_power_of_two(),
+    };
+    while count * 4 > table * 3 {
+        table *= 2;
+    }
+    let bucket = |item: &T| {
+        let hash = hash(item) as u32;
+        (hash ^ (hash >> 16)) as usize & (table - 1)
+    };
+    let mut ordered = items;
+    ordered.sort_by_key(bucket);
+    ordered
+}
+
+/// `String.split` by a character: empty parts at the end are dropped, and a text without the character stays whole.
+pub(crate) fn split(text: &str, separator: char) -> Vec<&str> {
+    if !text.contains(separator) {
+        return vec![text];
+    }
+    let mut parts: Vec<&str> = text.split(separator).collect();
+    while parts.last().is_some_and(|part| part.is_empty()) {
+        parts.pop();
+    }
+    parts
+}
+
+/// `Integer.parseInt`.
+pub(crate) fn parse_int(text: &str) -> Result<i32, Exception> {
+    text.parse().map_err(|_| {
+        let text = if text.is_empty() {
+            String::from("For input string: \"\"")
+        } else {
+            format!("For input string: \"{text}\"")
+        };
+        Exception::new("java.lang.NumberFormatException", text)
+    })
+}
+
+/// `Uuid.fromString`: URL-safe base64 of sixteen bytes.
+pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, Exception> {
+    if text.encode_utf16().count() > 24 {
+        let prefix: String = text.chars().take(24).collect();
+        let text = format!("Input string with prefix `{prefix}` is too long to be decoded as a base64 UUID");
+        return Err(Exception::illegal_argument(text));
+    }
+    let digits = text.trim_end_matches('=');
+    if let Some(bad) = digits.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_') {
+        return Err(Exception::illegal_argument(format!("Illegal base64 character {:x}", u32::from(bad))));
+    }
+    let bytes = digits.len() * 6 / 8;
+    Uuid::parse(digits).filter(|_| bytes == 16).ok_or_else(|| {
+        let text = format!(
+            "Input string `{text}` decoded as {bytes} bytes, which is not equal to the expected 16 bytes of a \
+             base64-encoded UUID"
+        );
+        Exception::illegal_argument(text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_javas() {
+        assert_eq!(string_hash("kafka"), 101_807_910);
+        assert_eq!(string_hash("__consumer_offsets"), -970_371_369);
+        assert_eq!(topic_partition_hash("kafka", 3), 101_808_964);
+    }
+
+    #[test]
+    fn maps_are_listed_by_bucket() {
+        let names = vec!["alpha", "beta", "gamma", "delta", "epsilon"];
+        let order = |size| hash_map_order(names.clone(), size, |name| string_hash(name));
+        assert_eq!(order(MapSize::Default), ["epsilon", "alpha", "delta", "beta", "gamma"]);
+        assert_eq!(order(MapSize::Expected), ["delta", "epsilon", "beta", "gamma", "alpha"]);
+        assert_eq!(order(MapSize::Copied), ["delta", "epsilon", "beta", "gamma", "alpha"]);
+    }
+
+    #[test]
+    fn splitting_drops_empty_parts_at_the_end() {
+        assert_eq!(split("a,b,,", ','), ["a", "b"]);
+        assert_eq!(split(",a", ','), ["", "a"]);
+        assert_eq!(split("", ','), [""]);
+        assert!(split(",", ',').is_empty());
+    }
+}

@@ -1,0 +1,38 @@
+//! `kafka-topics`: lists, creates, describes, grows and deletes topics.
+
+mod actions;
+mod describe;
+mod options;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::log;
+use crate::options::Arguments;
+
+const CLASS: &str = "org.apache.kafka.tools.TopicCommand";
+
+/// Runs the tool.
+pub(crate) fn run(words: &[String], cx: &mut Context<'_>) -> i32 {
+    match execute(words, cx) {
+        Ok(()) => 0,
+        Err(Failure::Exit(code)) => code,
+        Err(Failure::Thrown(exception)) => {
+            writeln!(cx.err, "{}\n{}", exception.text(), exception.trace()).ok();
+            1
+        }
+    }
+}
+
+fn execute(words: &[String], cx: &mut Context<'_>) -> Result<(), Failure> {
+    let arguments = Arguments::parse(options::TABLE, words)?;
+    options::check(&arguments, cx)?;
+    let admin = options::admin(&arguments)?;
+    match crate::admin::block_on(actions::run(&arguments, &admin, cx)) {
+        Err(Failure::Thrown(exception)) => {
+            writeln!(cx.out, "Error while executing topic command : {}", exception.text())?;
+            log::error(cx, CLASS, &exception.trace());
+            Err(Failure::Exit(1))
+        }
+        other => other,
+    }
+}
