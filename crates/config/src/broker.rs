@@ -42,11 +42,23 @@ impl BrokerConfig {
     }
 
     /// The same broker with other dynamic values: those of the whole cluster, and those of this broker.
-    /// They are taken as given; [`crate::alter::usable_broker_configs`] removes what Kafka would ignore.
+    /// They are taken as given, but for assignment intervals, which are brought into the bounds that the file sets;
+    /// [`crate::alter::usable_broker_configs`] removes what Kafka would ignore.
     ///
     /// # Errors
     /// INVALID_CONFIG with Kafka's message about the first wrong value.
     pub fn with_dynamic(
+        &self,
+        dynamic_default: ConfigMap,
+        dynamic_broker: ConfigMap,
+    ) -> Result<BrokerConfig, ConfigError> {
+        let mut broker = self.with_proposed(dynamic_default, dynamic_broker)?;
+        broker.clamp_assignment_intervals();
+        Ok(broker)
+    }
+
+    /// As [`BrokerConfig::with_dynamic`], with every value as it was asked for: a proposal to be checked.
+    pub(crate) fn with_proposed(
         &self,
         dynamic_default: ConfigMap,
         dynamic_broker: ConfigMap,
@@ -185,6 +197,29 @@ impl BrokerConfig {
     /// The directories of the logs.
     pub fn log_dirs(&self) -> &[String] {
         self.list("log.dirs").or_else(|| self.list("log.dir")).unwrap_or_default()
+    }
+
+    /// The rate of a quota that exists only dynamically (`leader.replication.throttled.rate` and its like), in
+    /// bytes per second: this broker's, else the cluster's, else no limit.
+    pub fn quota(&self, name: &str) -> i64 {
+        let key =
+            ConfigTable::BrokerQuota.get(name).unwrap_or_else(|| panic!("{name} is no quota of brokers"));
+        let set = self.dynamic_broker.get(name).or_else(|| self.dynamic_default.get(name));
+        match set.and_then(|text| key.parse(text).ok()) {
+            Some(Value::Long(rate)) => rate,
+            _ => i64::MAX,
+        }
+    }
+
+    /// A stored interval may be from a time when the file's bounds were wider.
+    fn clamp_assignment_intervals(&mut self) {
+        for kind in ["consumer", "share", "streams"] {
+            let int = |which: &str| self.int(&format!("group.{kind}.{which}assignment.interval.ms"));
+            // Not `clamp`, which panics where a file has the bounds the wrong way round.
+            let value = int("").max(int("min.")).min(int("max."));
+            let position = ConfigTable::Broker.position(&format!("group.{kind}.assignment.interval.ms"));
+            self.values[position.expect("the key is in the table")] = Some(Value::Int(value));
+        }
     }
 
     /// The broker's value for a topic key that it gives a default to.

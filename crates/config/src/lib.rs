@@ -10,9 +10,11 @@
 //! | know a topic's values | [`TopicSettings`] |
 //! | answer DescribeConfigs | [`describe`] |
 //! | decide AlterConfigs, IncrementalAlterConfigs, CreateTopics | [`alter`] |
+//! | say which keys do what | [`compat`] |
 
 pub mod alter;
 mod broker;
+pub mod compat;
 mod consistency;
 pub mod describe;
 mod duration;

@@ -96,8 +96,9 @@ const REMOVED: &[&str] = &[
 ];
 const REMOVED_PREFIXES: &[&str] = &["zookeeper.", "password.encoder."];
 
-/// Prefixes whose keys belong to parts that read them themselves.
-const FOREIGN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "config.providers.", "sasl.mechanism."];
+/// Prefixes whose keys belong to plugins that read them themselves, if they are there.
+const PLUGIN_PREFIXES: &[&str] =
+    &["rsm.config.", "rlmm.config.", "config.providers.", "super.users", "allow.everyone.if.no.acl.found"];
 
 /// Reads and checks a configuration.
 ///
@@ -280,7 +281,7 @@ fn warn_of(name: &str, origin: &Origin) -> Option<String> {
         let known = |key: &&&ConfigKey| base == key.name || base.ends_with(&format!(".{}", key.name));
         ConfigTable::Broker.keys().iter().find(known).is_some()
     });
-    if is_listener_key || FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+    if is_listener_key || PLUGIN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }
     let is_removed =

@@ -240,7 +240,7 @@ fn check_result(broker: &BrokerConfig, per_broker: bool, properties: ConfigMap) 
         true => (broker.dynamic_default().clone(), properties),
         false => (properties, broker.dynamic_broker().clone()),
     };
-    let result = broker.with_dynamic(default, own)?;
+    let result = broker.with_proposed(default, own)?;
     consistency::check(&result)?;
     check_reconfiguration(broker, &result).map_err(|why| {
         // The words of Kafka, whose exception ends up where the value belongs.

@@ -1,11 +1,14 @@
-//! Keys of our own; each begins with `ottla.` so that it can never be taken for one of Kafka's.
+//! Keys of our own; each begins with `ottla.` so that it can never be taken for one of Kafka's. They are
+//! internal in Kafka's sense: DescribeConfigs shows them where they are set, so that an untouched broker answers
+//! as Kafka does.
 
 use crate::table::keys;
-use crate::table::row::{ACCEPTED, HONOURED, at_least, one_of};
+use crate::table::row::{ACCEPTED, at_least, one_of};
 
 keys! { pub(super) KEYS {
-    "ottla.flush.acks.all": STRING = "auto", one_of(&["auto", "always", "never"]), HIGH internal, READ_ONLY, HONOURED,
-        "When an acks=all write is fsynced before it is acknowledged: auto (where one replica holds it), always, or never (the page cache, as Kafka does).";
+    "ottla.flush.acks.all": STRING = "auto",
+        one_of(&["auto", "always", "never"]), HIGH internal, READ_ONLY, ACCEPTED,
+        "When an acks=all write is fsynced before it is acknowledged: auto (where it has one replica), always, never.";
     "ottla.disk.free.min.bytes": LONG = "0", at_least(0), MEDIUM internal, READ_ONLY, ACCEPTED,
-        "Writes to a log directory are refused while its disk has fewer free bytes than this; 0 turns the check off.";
+        "Writes to a log directory are refused while its disk has fewer free bytes than this; 0 means never.";
 } }
