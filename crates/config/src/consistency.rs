@@ -10,6 +10,8 @@ use crate::settings::ListenerSettings;
 /// # Errors
 /// INVALID_CONFIG with the sentence Kafka would stop its start, or refuse a dynamic change, with.
 pub(crate) fn check(broker: &BrokerConfig) -> Result<(), ConfigError> {
+    check_assignors(broker, "group.consumer.assignors", &["uniform", "range"])?;
+    check_assignors(broker, "group.share.assignors", &["simple"])?;
     check_groups(broker)?;
     check_share_groups(broker)?;
     let protocols = broker.list("group.coordinator.rebalance.protocols").unwrap_or_default();
@@ -41,6 +43,19 @@ fn check_order(broker: &BrokerConfig, low: &str, high: &str, blames_high: bool) 
     match blames_high {
         true => refuse(format!("{high} must be greater than or equal to {low}")),
         false => refuse(format!("{low} must be less than or equal to {high}")),
+    }
+}
+
+/// Assignors are named, or classes of Kafka's that bear the name; others would have to be loaded.
+fn check_assignors(broker: &BrokerConfig, key: &str, known: &[&str]) -> Result<(), ConfigError> {
+    let is_known = |assignor: &String| {
+        let class = assignor.strip_prefix("org.apache.kafka.coordinator.group.assignor.");
+        let name = class.and_then(|class| class.strip_suffix("Assignor")).map(str::to_lowercase);
+        known.contains(&name.as_deref().unwrap_or(assignor))
+    };
+    match broker.list(key).unwrap_or_default().iter().find(|assignor| !is_known(assignor)) {
+        None => Ok(()),
+        Some(assignor) => refuse(format!("Class {assignor} cannot be found")),
     }
 }
 

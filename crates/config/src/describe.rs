@@ -1,7 +1,7 @@
 //! Answers to DescribeConfigs (KIP-133, KIP-226, KIP-569): every key of a resource with its value, where the
 //! value comes from, and what else could have given it.
 
-use crate::alter::resolve_group;
+use crate::alter::{ResourceKind, resolve_group};
 use crate::broker::{BrokerConfig, ConfigMap};
 use crate::error::ConfigError;
 use crate::java;
@@ -62,6 +62,34 @@ pub struct ConfigSynonym {
     pub value: Option<String>,
     /// Where it was given.
     pub source: ConfigSource,
+}
+
+/// Checks the name of a resource to be described by the broker `node_id`. Whether a topic exists, and whether its
+/// name is one, is the broker's own business.
+///
+/// # Errors
+/// INVALID_REQUEST with Kafka's message.
+pub fn check_resource(kind: ResourceKind, name: &str, node_id: i32) -> Result<(), ConfigError> {
+    let id = name.parse::<i32>();
+    let why = match kind {
+        ResourceKind::Topic => return Ok(()),
+        ResourceKind::Group if name.is_empty() => "Group name must not be empty".to_owned(),
+        ResourceKind::ClientMetrics if name.is_empty() => {
+            "Client metrics subscription name must not be empty".to_owned()
+        }
+        ResourceKind::Group | ResourceKind::ClientMetrics => return Ok(()),
+        ResourceKind::Broker if name.is_empty() => return Ok(()),
+        ResourceKind::BrokerLogger if name.is_empty() => "Broker id must not be empty".to_owned(),
+        ResourceKind::Broker | ResourceKind::BrokerLogger => match id {
+            Ok(id) if id == node_id => return Ok(()),
+            Ok(_) if kind == ResourceKind::Broker => {
+                format!("Unexpected broker id, expected {node_id} or empty string, but received {name}")
+            }
+            Ok(_) => format!("Unexpected broker id, expected {node_id} but received {name}"),
+            Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+        },
+    };
+    Err(ConfigError::invalid_request(why))
 }
 
 /// All keys of a topic. `topic` are the values set on it.

@@ -70,6 +70,19 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// The addresses to open sockets on, each by itself (an IPv6 socket takes IPv6 only). `localhost` is both
+    /// loopback addresses, no host is every address. What the machine does not have may be left out, as long as
+    /// one is left.
+    pub fn bind_hosts(&self) -> Vec<&str> {
+        match self.host.as_deref() {
+            None => vec!["0.0.0.0", "::"],
+            Some(host) if host.eq_ignore_ascii_case("localhost") => vec!["127.0.0.1", "::1"],
+            Some(host) => vec![host],
+        }
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.host.as_deref().unwrap_or("");

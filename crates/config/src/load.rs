@@ -7,7 +7,7 @@ use std::fmt;
 use crate::broker::{BrokerConfig, ConfigMap};
 use crate::consistency;
 use crate::environment;
-use crate::error::StartError;
+use crate::error::{ConfigError, StartError};
 use crate::listeners::SecurityProtocol;
 use crate::nearest::nearest_broker_key;
 use crate::properties;
@@ -110,11 +110,10 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, StartError> {
     check_values(&found)?;
     warnings.extend(found.iter().filter_map(|(name, (_, origin))| warn_of(name, origin)));
     let statics: ConfigMap = found.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
-    let conflict = |error: crate::error::ConfigError| {
-        StartError::new(
-            &error.message,
-            format!("change {}, so that this holds.", mentioned(&error.message, &found)),
-        )
+    let conflict = |error: ConfigError| {
+        let cause = in_plain_words(error.message);
+        let fix = format!("change {}, so that this holds.", mentioned(&cause, &found));
+        StartError::new(cause, fix)
     };
     let config = BrokerConfig::new(statics).map_err(conflict)?;
     consistency::check(&config).map_err(conflict)?;
@@ -235,6 +234,21 @@ fn fix_of(key: &ConfigKey) -> String {
         _ => String::new(),
     };
     format!("give {} a value of type {}{range}{example}.", key.name, key.config_type.name())
+}
+
+/// Where Kafka passes on Java's own words they help nobody; at a start they need not be the same.
+fn in_plain_words(message: String) -> String {
+    let message = message.strip_prefix("requirement failed: ").unwrap_or(&message);
+    match message {
+        "/ by zero" => "log.cleaner.threads must be at least 1".to_owned(),
+        _ if message.starts_with("For input string: ") => {
+            format!("max.connections.per.ip.overrides has no number after a colon ({message})")
+        }
+        _ => match message.split_once(": begin 0, end -1") {
+            Some((what, _)) => format!("{what}: an entry has no colon"),
+            None => message.to_owned(),
+        },
+    }
 }
 
 /// The keys that a sentence names, each with the place it was read, for a fix.

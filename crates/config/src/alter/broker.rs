@@ -118,25 +118,18 @@ pub fn usable_broker_configs(stored: &ConfigMap, per_broker: bool) -> (ConfigMap
     let mut usable = stored.clone();
     let mut warnings = Vec::new();
     let whose = if per_broker { "broker" } else { "default cluster" };
-    let mut remove = |what: String, names: Vec<String>| {
+    let mut leave_out = |what: &str, names_of: fn(&ConfigMap) -> Vec<String>| {
+        let names = names_of(&usable);
         if !names.is_empty() {
-            names.iter().for_each(|name| drop(usable.remove(name)));
+            usable.retain(|name, _| !names.contains(name));
             warnings.push(format!("{what}: [{}]", names.join(", ")));
         }
     };
-    let unreadable = |(name, value): &(&String, &String)| {
-        dynamic_key(listener_base(name).unwrap_or(name)).is_some_and(|key| key.parse(value).is_err())
-    };
-    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-    let bad_values = stored.iter().filter(unreadable).map(|(name, _)| name.clone()).collect();
-    remove(format!("Dynamic {whose} config contains invalid values, which are ignored"), bad_values);
-    remove("Non-dynamic configs are ignored".to_owned(), owned(non_dynamic(stored)));
-    remove(
-        "Security configs are ignored without the prefix of a listener".to_owned(),
-        owned(without_listener(stored)),
-    );
+    leave_out(&format!("Dynamic {whose} config contains invalid values, which are ignored"), unreadable);
+    leave_out("Non-dynamic configs are ignored", non_dynamic);
+    leave_out("Security configs are ignored without the prefix of a listener", without_listener);
     if !per_broker {
-        remove("Per-broker configs are ignored at cluster level".to_owned(), owned(of_one_broker(stored)));
+        leave_out("Per-broker configs are ignored at cluster level", of_one_broker);
     }
     (usable, warnings)
 }
@@ -207,7 +200,7 @@ fn changed_list(current: Option<&String>, key: &ConfigKey, op: AlterOp, value: &
 
 /// Names and values of what shall be set dynamically.
 fn check_properties(properties: &ConfigMap, per_broker: bool) -> Result<(), ConfigError> {
-    let refuse_any = |what: &str, names: Vec<&str>| match &names[..] {
+    let refuse_any = |what: &str, names: Vec<String>| match &names[..] {
         [] => Ok(()),
         _ => Err(ConfigError::invalid_config(format!("{what}: [{}]", names.join(", ")))),
     };
@@ -349,20 +342,32 @@ fn dynamic_keys() -> impl Iterator<Item = &'static ConfigKey> {
     ConfigTable::BrokerQuota.keys().iter().copied().chain(broker_keys)
 }
 
-fn non_dynamic(properties: &ConfigMap) -> Vec<&str> {
-    let is_read_only =
-        |name: &str| ConfigTable::Broker.get(name).is_some_and(|key| key.scope == Scope::ReadOnly);
-    java::hash_map_order(properties.keys().filter(|name| is_read_only(name)))
+/// The names with `is_wanted`, in the order in which Kafka's messages list them.
+fn names_where(properties: &ConfigMap, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let wanted = properties.keys().filter(|name| is_wanted(name));
+    java::hash_map_order(wanted).into_iter().map(str::to_owned).collect()
 }
 
-fn without_listener(properties: &ConfigMap) -> Vec<&str> {
-    java::hash_map_order(properties.keys().filter(|name| LISTENER_ONLY_KEYS.contains(&name.as_str())))
+fn unreadable(properties: &ConfigMap) -> Vec<String> {
+    names_where(properties, |name| {
+        let key = dynamic_key(listener_base(name).unwrap_or(name));
+        key.is_some_and(|key| key.parse(&properties[name]).is_err())
+    })
 }
 
-fn of_one_broker(properties: &ConfigMap) -> Vec<&str> {
-    let is_of_one = |name: &&String| match ConfigTable::Broker.get(name) {
+fn non_dynamic(properties: &ConfigMap) -> Vec<String> {
+    names_where(properties, |name| {
+        ConfigTable::Broker.get(name).is_some_and(|key| key.scope == Scope::ReadOnly)
+    })
+}
+
+fn without_listener(properties: &ConfigMap) -> Vec<String> {
+    names_where(properties, |name| LISTENER_ONLY_KEYS.contains(&name))
+}
+
+fn of_one_broker(properties: &ConfigMap) -> Vec<String> {
+    names_where(properties, |name| match ConfigTable::Broker.get(name) {
         Some(key) => key.scope == Scope::PerBroker,
         None => listener_base(name).is_some_and(|base| !LISTENER_KEYS_OF_ALL_BROKERS.contains(&base)),
-    };
-    java::hash_map_order(properties.keys().filter(is_of_one))
+    })
 }

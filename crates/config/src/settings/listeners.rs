@@ -228,14 +228,18 @@ fn protocol_map(
 ) -> Result<BTreeMap<String, SecurityProtocol>, ConfigError> {
     const KEY: &str = "listener.security.protocol.map";
     let mut protocols = parse_protocol_map(broker.string(KEY).unwrap_or_default())?;
+    if broker.is_set(KEY) {
+        return Ok(protocols);
+    }
     let is_protected = |name: &str| {
         SecurityProtocol::ALL.iter().any(|p| *p != SecurityProtocol::Plaintext && p.name() == name)
     };
-    let listener_names =
-        listeners.iter().map(|entry| entry.split(':').next().unwrap_or(entry).to_uppercase());
-    let any_protected = controller_listener_names.iter().any(|name| is_protected(name))
-        || listener_names.into_iter().any(|name| is_protected(&name));
-    if !broker.is_set(KEY) && !any_protected {
+    let listener_name = |entry: &String| match entry.split_once(':') {
+        Some((name, _)) => Ok(name.to_uppercase()),
+        None => Err(ConfigError::invalid_config(format!("Unable to parse a listener name from {entry}"))),
+    };
+    let listener_names = listeners.iter().map(listener_name).collect::<Result<Vec<String>, _>>()?;
+    if !controller_listener_names.iter().chain(&listener_names).any(|name| is_protected(name)) {
         let plaintext = |name: &String| (name.clone(), SecurityProtocol::Plaintext);
         protocols.extend(controller_listener_names.iter().map(plaintext));
     }
