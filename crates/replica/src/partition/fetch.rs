@@ -22,8 +22,19 @@ pub enum FetchIsolation {
     TxnCommitted,
 }
 
+/// Is the request's `isolation_level` one that there is?
+///
+/// # Errors
+/// UNKNOWN_SERVER_ERROR, as Kafka answers Fetch and ListOffsets, for all partitions.
+pub fn check_isolation_level(isolation_level: i8) -> Result<(), Refusal> {
+    match isolation_level {
+        0 | 1 => Ok(()),
+        _ => Err(Refusal::new(ErrorCode::UnknownServerError, format!("isolation level {isolation_level}"))),
+    }
+}
+
 impl FetchIsolation {
-    /// From the request's `replica_id` and `isolation_level`.
+    /// From the request's `replica_id` and `isolation_level`, which was checked.
     pub fn of(replica_id: i32, isolation_level: i8) -> FetchIsolation {
         match (replica_id >= 0, isolation_level) {
             (true, _) => FetchIsolation::LogEnd,
@@ -97,4 +108,87 @@ pub fn diverging_epoch(
 fn out_of_range(offsets: &Offsets, fetch_offset: Offset) -> Refusal {
     let (start, end) = (offsets.log_start_offset, offsets.log_end_offset);
     Refusal::new(ErrorCode::OffsetOutOfRange, format!("offset {fetch_offset} is not in {start}..={end}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFSETS: Offsets = Offsets {
+        log_start_offset: Offset(5),
+        high_watermark: Offset(20),
+        last_stable_offset: Offset(10),
+        log_end_offset: Offset(30),
+    };
+
+    fn check(fetch_offset: i64, isolation: FetchIsolation, expected: Result<Option<i64>, ErrorCode>) {
+        let found = window(&OFFSETS, Offset(fetch_offset), isolation).map_err(|refusal| refusal.error);
+        let end = found.map(|window| match window {
+            Window::Empty => None,
+            Window::Read { end } => Some(end.0),
+        });
+        assert_eq!(end, expected, "{fetch_offset} {isolation:?}");
+    }
+
+    #[test]
+    fn readers_see_as_far_as_their_isolation_allows() {
+        for (isolation, end) in [
+            (FetchIsolation::LogEnd, 30),
+            (FetchIsolation::HighWatermark, 20),
+            (FetchIsolation::TxnCommitted, 10),
+        ] {
+            check(5, isolation, Ok(Some(end)));
+            check(end - 1, isolation, Ok(Some(end)));
+            check(end, isolation, Ok(None));
+            check(30, isolation, Ok(None));
+            for offset in [-1, 0, 4, 31, i64::MAX, i64::MIN] {
+                check(offset, isolation, Err(ErrorCode::OffsetOutOfRange));
+            }
+        }
+    }
+
+    #[test]
+    fn only_replicas_see_the_log_end() {
+        assert_eq!(FetchIsolation::of(0, 1), FetchIsolation::LogEnd);
+        for replica_id in [CONSUMER_REPLICA_ID, DEBUGGING_REPLICA_ID] {
+            assert_eq!(FetchIsolation::of(replica_id, 0), FetchIsolation::HighWatermark);
+            assert_eq!(FetchIsolation::of(replica_id, 1), FetchIsolation::TxnCommitted);
+        }
+        assert_eq!(
+            [-1, 0, 1, 2].map(|level| check_isolation_level(level).is_ok()),
+            [false, true, true, false]
+        );
+    }
+
+    #[test]
+    fn clients_may_read_from_followers_since_version_11() {
+        assert!(needs_leader(CONSUMER_REPLICA_ID, 10) && !needs_leader(CONSUMER_REPLICA_ID, 11));
+        assert!(needs_leader(3, 18));
+    }
+
+    /// The log has epoch 1 from 5 to 12 and epoch 3 from there on.
+    fn check_diverging(fetch_offset: i64, last_epoch: i32, expected: Result<Option<(i32, i64)>, ErrorCode>) {
+        let entries = [(1, 5), (3, 12)].map(|(epoch, start)| EpochEntry {
+            leader_epoch: LeaderEpoch(epoch),
+            start_offset: Offset(start),
+        });
+        let found = diverging_epoch(&entries, &OFFSETS, Offset(fetch_offset), LeaderEpoch(last_epoch));
+        let end = found.map(|end| end.map(|end| (end.leader_epoch.0, end.end_offset.0)));
+        assert_eq!(end.map_err(|refusal| refusal.error), expected, "{fetch_offset} after epoch {last_epoch}");
+    }
+
+    #[test]
+    fn log_diverges_where_the_last_epoch_is_unknown_or_ended_earlier() {
+        check_diverging(12, 1, Ok(None));
+        check_diverging(13, 1, Ok(Some((1, 12))));
+        check_diverging(12, 2, Ok(Some((1, 12))));
+        check_diverging(30, 3, Ok(None));
+        check_diverging(31, 3, Ok(Some((3, 30))));
+    }
+
+    #[test]
+    fn epochs_of_the_future_and_offsets_before_the_log_are_out_of_range() {
+        check_diverging(12, 4, Err(ErrorCode::OffsetOutOfRange));
+        check_diverging(4, 1, Err(ErrorCode::OffsetOutOfRange));
+    }
 }

@@ -177,3 +177,127 @@ fn check_available(query: &Query, facts: &Facts<'_>) -> Result<(), Refusal> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fetch::DEBUGGING_REPLICA_ID;
+    use super::*;
+
+    const LATEST_VERSION: i16 = 11;
+    const EPOCHS: [EpochEntry; 2] = [
+        EpochEntry { leader_epoch: LeaderEpoch(1), start_offset: Offset(5) },
+        EpochEntry { leader_epoch: LeaderEpoch(4), start_offset: Offset(12) },
+    ];
+    const FACTS: Facts<'_> = Facts {
+        offsets: Offsets {
+            log_start_offset: Offset(5),
+            high_watermark: Offset(20),
+            last_stable_offset: Offset(15),
+            log_end_offset: Offset(30),
+        },
+        leader_epoch: LeaderEpoch(4),
+        epoch_start_offset: Some(Offset(12)),
+        epochs: &EPOCHS,
+    };
+
+    fn query(timestamp: i64) -> Query {
+        Query { timestamp, replica_id: CONSUMER_REPLICA_ID, isolation_level: 0, version: LATEST_VERSION }
+    }
+
+    fn answer(offset: i64, leader_epoch: i32) -> Result<Plan, ErrorCode> {
+        Ok(Plan::Answer(Answer {
+            timestamp: -1,
+            offset: Offset(offset),
+            leader_epoch: LeaderEpoch(leader_epoch),
+        }))
+    }
+
+    fn check(query: Query, expected: Result<Plan, ErrorCode>) {
+        assert_eq!(plan(&query, &FACTS).map_err(|refusal| refusal.error), expected, "{query:?}");
+    }
+
+    #[test]
+    fn numbers_below_zero_stand_for_places() {
+        check(query(LATEST), answer(20, 4));
+        check(query(EARLIEST), answer(5, 1));
+        check(query(EARLIEST_LOCAL), answer(5, 1));
+        check(query(LATEST_TIERED), answer(-1, -1));
+        check(query(EARLIEST_PENDING_UPLOAD), answer(-1, -1));
+        check(query(MAX_TIMESTAMP), Ok(Plan::SearchMaxTimestamp));
+        check(query(0), Ok(Plan::SearchTimestamp(0)));
+    }
+
+    #[test]
+    fn numbers_below_zero_came_with_versions() {
+        let since = [
+            (LATEST, 1),
+            (EARLIEST, 1),
+            (MAX_TIMESTAMP, 7),
+            (EARLIEST_LOCAL, 8),
+            (LATEST_TIERED, 9),
+            (EARLIEST_PENDING_UPLOAD, 11),
+        ];
+        for (timestamp, since) in since {
+            for version in 1..=LATEST_VERSION {
+                let found =
+                    plan(&Query { version, ..query(timestamp) }, &FACTS).map_err(|refusal| refusal.error);
+                let refused = found == Err(ErrorCode::UnsupportedVersion);
+                assert_eq!(refused, version < since, "{timestamp} in version {version}");
+            }
+        }
+        for timestamp in [-7, -100, i64::MIN] {
+            check(query(timestamp), Err(ErrorCode::UnsupportedVersion));
+        }
+    }
+
+    #[test]
+    fn latest_depends_on_who_asks() {
+        check(Query { isolation_level: 1, ..query(LATEST) }, answer(15, 4));
+        for replica_id in [3, DEBUGGING_REPLICA_ID] {
+            check(Query { replica_id, isolation_level: 1, ..query(LATEST) }, answer(30, 4));
+        }
+    }
+
+    #[test]
+    fn earliest_has_no_epoch_if_the_first_known_begins_later() {
+        let offsets = Offsets { log_start_offset: Offset(3), ..FACTS.offsets };
+        let found = plan(&query(EARLIEST), &Facts { offsets, ..FACTS });
+        assert_eq!(found.map_err(|refusal| refusal.error), answer(3, -1));
+    }
+
+    fn check_found(query: Query, offset: i64, expected: i64) {
+        let found = Found { timestamp: 99, offset: Offset(offset), leader_epoch: LeaderEpoch(4) };
+        let answer = finish(&query, &FACTS, Some(found)).expect("this leader knows its high watermark");
+        assert_eq!(answer.offset.0, expected, "{query:?}");
+        assert_eq!(answer.timestamp, if expected < 0 { -1 } else { 99 });
+    }
+
+    #[test]
+    fn records_that_the_reader_may_not_see_are_not_found() {
+        check_found(query(50), 19, 19);
+        check_found(query(50), 20, -1);
+        check_found(Query { isolation_level: 1, ..query(50) }, 15, -1);
+        check_found(Query { replica_id: 3, ..query(50) }, 29, 29);
+        assert_eq!(finish(&query(50), &FACTS, None), Ok(Answer::NONE));
+    }
+
+    #[test]
+    fn largest_timestamp_may_lie_before_the_log_start() {
+        // DeleteRecords moved the start within a segment; the record is still in the file, and Kafka names it.
+        check_found(query(MAX_TIMESTAMP), 1, 1);
+    }
+
+    #[test]
+    fn new_leader_does_not_let_offsets_go_back() {
+        let facts = Facts { epoch_start_offset: Some(Offset(21)), ..FACTS };
+        let error = |query: &Query| plan(query, &facts).err().map(|refusal| refusal.error);
+        assert_eq!(error(&query(LATEST)), Some(ErrorCode::OffsetNotAvailable));
+        assert_eq!(error(&Query { version: 4, ..query(LATEST) }), Some(ErrorCode::LeaderNotAvailable));
+        assert_eq!(error(&query(EARLIEST)), None);
+        assert_eq!(error(&Query { replica_id: 3, ..query(LATEST) }), None);
+        let search = |found| finish(&query(50), &facts, found).map_err(|refusal| refusal.error);
+        assert_eq!(search(None), Err(ErrorCode::OffsetNotAvailable));
+        let visible = Found { timestamp: 99, offset: Offset(19), leader_epoch: LeaderEpoch(4) };
+        assert_eq!(search(Some(visible)).map(|answer| answer.offset.0), Ok(19));
+    }
+}

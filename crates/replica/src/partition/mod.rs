@@ -10,6 +10,8 @@ pub mod fetch;
 mod leader;
 pub mod list_offsets;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use leader::{Acks, FollowerState};
 pub use state::Partition;

@@ -268,8 +268,8 @@ impl Partition {
             }
             self.try_advance(now, effects);
         } else {
-            self.leading = None;
-            if is_new_epoch {
+            let was_leading = self.leading.take().is_some();
+            if is_new_epoch || was_leading {
                 effects.push(Effect::BecameFollower { leader: self.leader, leader_epoch });
             }
         }

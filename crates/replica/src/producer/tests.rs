@@ -61,8 +61,11 @@ fn produce(state: &mut ProducerState, batch: &BatchFacts, origin: Origin) -> Ans
     }
 }
 
-/// Produces (producer, epoch, sequence, records) one after the other.
-fn check(batches: &[((i64, i16, i32, i32), Answer)]) {
+/// (producer, epoch, first sequence, records)
+type Sent = (i64, i16, i32, i32);
+
+/// Produces batches one after the other.
+fn check(batches: &[(Sent, Answer)]) {
     let mut state = ProducerState::new(Offset(0));
     for (step, &((id, epoch, sequence, count), expected)) in batches.iter().enumerate() {
         let answer = produce(&mut state, &data(id, epoch, sequence, count), Origin::Client);
