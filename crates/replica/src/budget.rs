@@ -20,7 +20,8 @@ pub struct ReadLimit {
 }
 
 impl FetchBudget {
-    /// A budget of the request's `max_bytes`, bounded by the broker's `fetch.max.bytes` (for replicas too).
+    /// A budget of the request's `max_bytes`, bounded by the broker's `fetch.max.bytes` (for replicas too). Numbers below
+    /// zero are no room, here and in [`next`](Self::next); Kafka fails such partitions with UNKNOWN_SERVER_ERROR.
     pub fn new(request_max_bytes: i32, fetch_max_bytes: i32) -> FetchBudget {
         let max_bytes = request_max_bytes.min(fetch_max_bytes);
         FetchBudget { remaining: u64::try_from(max_bytes).unwrap_or(0), bytes_read: 0 }
@@ -54,11 +55,12 @@ impl FetchBudget {
 /// What decides whether a Fetch is answered now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FetchProgress {
-    /// Partitions that the request reads.
+    /// Partitions that were read. Those refused before that (unknown, not authorised) count neither here nor in
+    /// [`has_error`](Self::has_error): where others are read too, their errors wait with the rest.
     pub partitions: usize,
     /// Bytes that were read.
     pub bytes_read: u64,
-    /// A partition has an error.
+    /// A partition that was read has an error.
     pub has_error: bool,
     /// A follower's log diverges.
     pub has_diverging_epoch: bool,

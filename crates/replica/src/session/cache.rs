@@ -170,8 +170,9 @@ impl SessionCache {
 
     /// Ends a request at `now`: `named` gets the slots of the partitions that the answer names, in the order of `facts`.
     ///
-    /// `facts` are in the order of the answer: what was read first, then what was not read because of an error. A request
-    /// that makes a session may be ended in any shard.
+    /// `facts` are in the order of the answer: first what was read, errors among it, then what was refused before that
+    /// (unknown topics and partitions, no permission). The shard must be that of [`FetchContext::session_id`]; a request
+    /// without one may be ended in any shard, and the host should take them in turn, for the new session stays there.
     pub fn finish(
         &mut self,
         now: i64,
