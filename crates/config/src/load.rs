@@ -108,7 +108,7 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, StartError> {
     let mut warnings = Vec::new();
     let found = read(inputs, &mut warnings)?;
     check_values(&found)?;
-    warnings.extend(found.iter().filter_map(|(name, (_, origin))| warn_of(name, origin)));
+    warnings.extend(found.iter().filter_map(|(name, (value, origin))| warn_of(name, value, origin)));
     let statics: ConfigMap = found.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
     let conflict = |error: ConfigError| {
         let cause = in_plain_words(error.message);
@@ -282,27 +282,34 @@ fn check_listeners(settings: &BrokerSettings, found: &Found) -> Result<(), Start
     ))
 }
 
-/// What is said about a key that was given but does nothing.
-fn warn_of(name: &str, origin: &Origin) -> Option<String> {
+/// What is said about a key that was given but does nothing. Nothing is said about a default, nor about a variable
+/// like none of the keys: it is meant for another program.
+fn warn_of(name: &str, value: &str, origin: &Origin) -> Option<String> {
     if *origin == Origin::BuiltIn {
         return None;
     }
     if let Some(key) = ConfigTable::Broker.get(name) {
-        let without_effect = key.effect == Effect::Accepted;
+        let is_default = key.parse(value).ok() == key.default_value().ok().flatten();
+        let without_effect = key.effect == Effect::Accepted && !is_default;
         return without_effect.then(|| format!("{name} ({origin}) is accepted without effect"));
     }
     let is_listener_key = listener_base(name).is_some_and(|base| {
-        let known = |key: &&&ConfigKey| base == key.name || base.ends_with(&format!(".{}", key.name));
-        ConfigTable::Broker.keys().iter().find(known).is_some()
+        ConfigTable::Broker
+            .keys()
+            .iter()
+            .any(|key| base == key.name || base.ends_with(&format!(".{}", key.name)))
     });
     if is_listener_key || PLUGIN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }
-    let is_removed =
-        REMOVED.contains(&name) || REMOVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    Some(match nearest_broker_key(name) {
-        _ if is_removed => format!("{name} ({origin}) no longer exists in Kafka 4 and is ignored"),
-        Some(nearest) => format!("{name} ({origin}) is not known and is ignored; did you mean {nearest}?"),
-        None => format!("{name} ({origin}) is not known and is ignored"),
-    })
+    if REMOVED.contains(&name) || REMOVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        return Some(format!("{name} ({origin}) no longer exists in Kafka 4 and is ignored"));
+    }
+    match (nearest_broker_key(name), origin) {
+        (Some(nearest), _) => {
+            Some(format!("{name} ({origin}) is not known and is ignored; did you mean {nearest}?"))
+        }
+        (None, Origin::Variable(_)) => None,
+        (None, _) => Some(format!("{name} ({origin}) is not known and is ignored")),
+    }
 }

@@ -165,7 +165,7 @@ fn where_one_listens_follows_from_where_one_is_advertised_in_a_container() {
 
 #[test]
 fn what_does_nothing_is_said_once() {
-    let text = "log.retention.hour=5\nmy.own.key=x\nzookeeper.connect=h:2181\nnum.io.threads=8\nlog.dirs=/a\n\
+    let text = "log.retention.hour=5\nmy.own.key=x\nzookeeper.connect=h:2181\nnum.io.threads=4\nlog.dirs=/a\n\
                 log.dirs=/b\nlistener.name.plaintext.max.connections=5\nrsm.config.x=1\nnum.partitions=2\n\
                 ssl.keystore.typ=PEM\n";
     let mut warnings = load_file(text).expect("a good start").warnings;
@@ -181,6 +181,43 @@ fn what_does_nothing_is_said_once() {
             "ssl.keystore.typ (server.properties line 10) is not known and is ignored; did you mean \
          ssl.keystore.type?",
             "zookeeper.connect (server.properties line 3) no longer exists in Kafka 4 and is ignored",
+        ]
+    );
+}
+
+#[test]
+fn a_node_that_names_only_itself_is_a_quorum_of_itself() {
+    let stock = "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n\
+                 listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n\
+                 advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://c.example:9093\n";
+    for (quorum, is_alone) in [
+        ("", true),
+        ("controller.quorum.voters=1@h:9093", true),
+        ("controller.quorum.voters=1@h:9093,2@i:9093", false),
+        ("controller.quorum.bootstrap.servers=localhost:9093", true),
+        ("controller.quorum.bootstrap.servers=c.example:9093", true),
+        ("controller.quorum.bootstrap.servers=localhost:9094", false),
+        ("controller.quorum.bootstrap.servers=localhost:9093,d.example:9093", false),
+    ] {
+        let loaded = load_file(&format!("{stock}{quorum}")).expect("a good start");
+        assert_eq!(loaded.settings.quorum.is_alone, is_alone, "{quorum}");
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}
+
+#[test]
+fn variables_of_other_programs_are_left_alone_but_misspellings_are_not() {
+    let environment = vec![
+        ("KAFKA_HOME".to_owned(), "/opt/kafka".to_owned()),
+        ("KAFKA_BROKERS".to_owned(), "h:9092".to_owned()),
+        ("KAFKA_NUM_PARTITION".to_owned(), "3".to_owned()),
+    ];
+    let loaded = load(&Inputs { environment, ..Inputs::default() }).expect("a good start");
+    assert_eq!(
+        loaded.warnings,
+        [
+            "num.partition (environment variable KAFKA_NUM_PARTITION) is not known and is ignored; did you mean \
+         num.partitions?"
         ]
     );
 }

@@ -233,7 +233,8 @@ pub struct TransactionSettings {
 /// The quorum of controllers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuorumSettings {
-    /// Whether the node is a quorum of itself: neither voters nor bootstrap servers are configured.
+    /// Whether the node is a quorum of itself, as far as the configuration says: it names no other voter, and no
+    /// bootstrap server but itself. Voters in the metadata log count more.
     pub is_alone: bool,
     /// `controller.quorum.voters`.
     pub voters: Vec<Voter>,
@@ -301,15 +302,16 @@ impl BrokerSettings {
     /// # Errors
     /// INVALID_CONFIG where the addresses do not hold together.
     pub fn resolve(config: &BrokerConfig) -> Result<BrokerSettings, ConfigError> {
+        let listeners = ListenerSettings::resolve(config)?;
         Ok(BrokerSettings {
             roles: roles(config),
-            listeners: ListenerSettings::resolve(config)?,
             network: network(config)?,
             log: log(config),
             replication: replication(config),
             groups: groups(config),
             transactions: transactions(config),
-            quorum: quorum(config)?,
+            quorum: quorum(config, &listeners)?,
+            listeners,
             metadata_log: metadata_log(config),
             offsets_topic: InternalTopicSettings {
                 num_partitions: config.int("offsets.topic.num.partitions"),
@@ -452,16 +454,20 @@ fn transactions(config: &BrokerConfig) -> TransactionSettings {
     }
 }
 
-fn quorum(config: &BrokerConfig) -> Result<QuorumSettings, ConfigError> {
+fn quorum(config: &BrokerConfig, own: &ListenerSettings) -> Result<QuorumSettings, ConfigError> {
     let voters = config.list("controller.quorum.voters").unwrap_or_default();
     let servers = config.list("controller.quorum.bootstrap.servers").unwrap_or_default();
+    let voters: Vec<Voter> = voters.iter().map(|entry| parse_voter(entry)).collect::<Result<_, _>>()?;
+    let bootstrap_servers: Vec<(String, u16)> =
+        servers.iter().map(|entry| parse_bootstrap_server(entry)).collect::<Result<_, _>>()?;
+    let is_controller = own.controller_listener_names.iter().any(|name| own.is_listening(name));
+    let is_only_voter = voters.iter().all(|voter| voter.id == config.int("node.id"));
+    let is_only_server = bootstrap_servers.iter().all(|(host, port)| own.is_own_controller(host, *port));
+    let names_nobody = voters.is_empty() && bootstrap_servers.is_empty();
     Ok(QuorumSettings {
-        is_alone: voters.is_empty() && servers.is_empty(),
-        voters: voters.iter().map(|entry| parse_voter(entry)).collect::<Result<_, _>>()?,
-        bootstrap_servers: servers
-            .iter()
-            .map(|entry| parse_bootstrap_server(entry))
-            .collect::<Result<_, _>>()?,
+        is_alone: names_nobody || is_controller && is_only_voter && is_only_server,
+        voters,
+        bootstrap_servers,
         election_timeout_ms: config.int("controller.quorum.election.timeout.ms"),
         election_backoff_max_ms: config.int("controller.quorum.election.backoff.max.ms"),
         fetch_timeout_ms: config.int("controller.quorum.fetch.timeout.ms"),

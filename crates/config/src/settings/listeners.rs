@@ -71,6 +71,25 @@ impl ListenerSettings {
         Ok(settings)
     }
 
+    /// Whether the node opens a listener of this name.
+    pub(super) fn is_listening(&self, name: &str) -> bool {
+        self.listeners.iter().any(|endpoint| endpoint.listener == name)
+    }
+
+    /// Whether an address is surely that of this node's own controller.
+    pub(super) fn is_own_controller(&self, host: &str, port: u16) -> bool {
+        let is_local = matches!(host, "localhost" | "127.0.0.1" | "::1");
+        let own = self
+            .listeners
+            .iter()
+            .filter(|endpoint| self.controller_listener_names.contains(&endpoint.listener));
+        let is_advertised =
+            |endpoint: &Endpoint| endpoint.host.as_deref() == Some(host) && endpoint.port == port;
+        own.into_iter()
+            .any(|endpoint| endpoint.port == port && (is_local || endpoint.host.as_deref() == Some(host)))
+            || self.advertised_controller.iter().any(is_advertised)
+    }
+
     /// What the roles of the node demand of its listeners and of the quorum's keys.
     fn check_roles(
         &self,
@@ -91,7 +110,7 @@ impl ListenerSettings {
         let has_servers =
             broker.list("controller.quorum.bootstrap.servers").is_some_and(|list| !list.is_empty());
         let names = &self.controller_listener_names;
-        let in_listeners = |name: &String| self.listeners.iter().any(|endpoint| endpoint.listener == *name);
+        let in_listeners = |name: &String| self.is_listening(name);
         if is_broker && !is_controller {
             if voter_ids.is_empty() && !has_servers {
                 return Err(ConfigError::invalid_config(
@@ -154,8 +173,7 @@ impl ListenerSettings {
                 shown_ids()
             )
         })?;
-        let is_alone = is_broker && voter_ids.is_empty() && !has_servers;
-        if is_alone {
+        if is_broker && voter_ids.is_empty() && !has_servers {
             return Ok(());
         }
         require(!self.advertised_controller.is_empty(), || {

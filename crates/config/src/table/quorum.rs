@@ -6,7 +6,7 @@ use crate::table::row::{ACCEPTED, ANY, HONOURED, QUORUM_BOOTSTRAP_SERVERS, QUORU
 keys! { pub(super) KEYS {
     "controller.quorum.voters": LIST = "", QUORUM_VOTERS, HIGH, READ_ONLY, HONOURED,
         "The controllers of a static quorum: entries id@host:port.";
-    "controller.quorum.bootstrap.servers": LIST = "", QUORUM_BOOTSTRAP_SERVERS, HIGH, READ_ONLY, ACCEPTED,
+    "controller.quorum.bootstrap.servers": LIST = "", QUORUM_BOOTSTRAP_SERVERS, HIGH, READ_ONLY, HONOURED,
         "Where controllers can be found at first: entries host:port.";
     "controller.quorum.election.timeout.ms": INT = "1000", at_least(0), HIGH, READ_ONLY, ACCEPTED,
         "How long a candidate waits for votes before it tries again.";
