@@ -85,7 +85,8 @@ impl AlterOp {
     /// The operation of a number from the wire.
     ///
     /// # Errors
-    /// INVALID_REQUEST where there is none.
+    /// INVALID_REQUEST where there is none. So does Kafka answer for brokers; for other resources its controller
+    /// stumbles, and answers UNKNOWN_SERVER_ERROR without a message.
     pub fn from_id(id: i8) -> Result<AlterOp, ConfigError> {
         match id {
             0 => Ok(AlterOp::Set),

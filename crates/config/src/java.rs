@@ -51,9 +51,11 @@ pub(crate) fn double_to_string(value: f64) -> String {
 }
 
 /// The names in the order in which a `java.util.HashMap` that holds them (put in one by one) is walked. Where
-/// Kafka walks one to answer, or to find the first thing to complain about, so do we.
-pub(crate) fn hash_map_order<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+/// Kafka or one of its tools walks one to answer, to print, or to find the first thing to complain about, so do we.
+pub fn hash_map_order<'a, S: AsRef<str> + ?Sized + 'a>(
+    names: impl IntoIterator<Item = &'a S>,
+) -> Vec<&'a str> {
+    let mut names: Vec<&str> = names.into_iter().map(AsRef::as_ref).collect();
     let mut table_size = 16;
     while names.len() > table_size / 4 * 3 {
         table_size *= 2;
@@ -72,6 +74,16 @@ fn bucket(text: &str, table_size: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_come_in_the_order_of_javas_maps() {
+        assert_eq!(hash_map_order(["nosuch", "other", "third.key"]), ["other", "third.key", "nosuch"]);
+        assert_eq!(
+            hash_map_order(["log.dirs", "node.id", "num.partitions"]),
+            ["node.id", "num.partitions", "log.dirs"]
+        );
+        assert_eq!(hash_map_order::<str>([]), [""; 0]);
+    }
 
     #[test]
     fn doubles_print_as_java_prints_them() {

@@ -34,6 +34,7 @@ mod value;
 
 pub use broker::{BrokerConfig, ConfigMap};
 pub use error::{ConfigError, StartError};
+pub use java::hash_map_order as java_hash_map_order;
 pub use listeners::{Endpoint, SecurityProtocol, Voter, parse_bootstrap_server, parse_voter};
 pub use load::{Inputs, Loaded, load};
 pub use settings::{

@@ -1,5 +1,6 @@
 //! The one table of configuration keys: everything that is known about a key stands in its row, and parsing,
-//! validation, DescribeConfigs and the manual are all made from it.
+//! validation, DescribeConfigs and the manual are all made from it. Which keys stand for one another is in
+//! `synonyms.rs`.
 //!
 //! The rows are in files by subject, in the order in which Kafka defines them: where several values are wrong,
 //! the one defined first is complained about. A row reads
