@@ -1,0 +1,21 @@
+//! What always holds.
+
+use crate::state::Controller;
+
+impl Controller {
+    /// Asserts the invariants that the crate's documentation numbers.
+    pub fn check(&self) {
+        let Some(active) = &self.active else { return };
+        active.image.check();
+        assert!(active.image.provenance().end_offset <= active.next_offset, "1");
+        assert!(active.committed <= active.next_offset, "1: {} {}", active.committed, active.next_offset);
+        assert!(active.waiting.iter().is_sorted_by_key(|waiting| waiting.offset), "2");
+        assert!(active.waiting.iter().all(|waiting| waiting.offset > active.committed), "2");
+        assert!(active.sessions.0.keys().eq(active.image.brokers().map(|broker| &broker.id)), "3");
+        for (topic, index, partition) in active.image.partitions() {
+            let Some(leader) = partition.leader else { continue };
+            let is_active = active.image.broker(leader).is_some_and(|broker| broker.is_active());
+            assert!(is_active, "4: {}-{index} {partition:?}", topic.name);
+        }
+    }
+}
