@@ -12,6 +12,7 @@
 
 pub mod batch;
 pub mod broker;
+pub mod checker;
 pub mod client;
 pub mod differences;
 pub mod environment;

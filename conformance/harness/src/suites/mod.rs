@@ -2,6 +2,7 @@
 
 mod badinput;
 mod quickstart;
+mod tools;
 mod wire;
 
 use anyhow::Result;
@@ -22,19 +23,16 @@ pub struct Suite {
 
 /// Every suite.
 pub const SUITES: &[Suite] = &[
-    Suite {
-        name: "quickstart",
-        what: "the programs and commands that everybody starts with",
-        run: quickstart::run,
-    },
-    Suite {
-        name: "badinput",
-        what: "what no correct client sends, answered as Kafka answers it",
-        run: badinput::run,
-    },
-    Suite {
-        name: "wire",
-        what: "every served key and version, answered as Kafka answers it",
-        run: wire::run,
-    },
+    suite("quickstart", "the programs and commands that everybody starts with", quickstart::run),
+    suite("tools", "our command lines and Kafka's, on both brokers, print the same", tools::run),
+    suite("wire", "every served key and version, answered as Kafka answers it", wire::run),
+    suite("badinput", "what no correct client sends, answered as Kafka answers it", badinput::run),
 ];
+
+const fn suite(
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Environment, &mut Report) -> Result<()>,
+) -> Suite {
+    Suite { name, what, run }
+}
