@@ -108,12 +108,9 @@ impl Client {
         make: impl Fn(i16) -> R,
         check: impl Fn(&R::Response) -> Result<()>,
     ) -> Result<R::Response> {
-        self.retry(async || {
+        self.retry(|| async {
             let answered = self.attempt(target, &make, &check).await;
-            if answered.is_err() {
-                self.forget(target);
-            }
-            answered
+            answered.inspect_err(|_| self.forget(target))
         })
         .await
     }
@@ -352,7 +349,10 @@ impl Client {
 
     /// Does something again and again, with pauses, until it works, fails for good, or `default.api.timeout.ms` is
     /// over; then the last error counts.
-    pub async fn retry<T>(&self, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    pub async fn retry<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let limit = self.config().api_timeout;
         let deadline = Instant::now() + limit;
         let mut last = Error::Timeout { what: String::from("reaching the cluster"), after: limit };

@@ -6,6 +6,7 @@
 use super::batch::{Batch, Identity};
 use super::request::{answer_of, produce_request};
 use super::{ProducerConfig, Shared};
+use crate::errand::Errand;
 use crate::{Client, Connection, Error, Result, TopicPartition};
 use ottla_protocol::messages::produce_response::PartitionProduceResponse;
 use ottla_protocol::messages::{InitProducerIdRequest, ProduceResponse};
@@ -40,33 +41,6 @@ struct Link {
     connection: Option<Arc<Connection>>,
     connect: Errand,
     requests_in_flight: usize,
-}
-
-/// Something that is asked for once at a time, and after a failure not at once again.
-#[derive(Default)]
-struct Errand {
-    running: bool,
-    failures: u32,
-    not_before: Option<Instant>,
-}
-
-impl Errand {
-    /// Whether it may start; then it has.
-    fn start(&mut self, now: Instant) -> bool {
-        let may = !self.running && self.not_before.is_none_or(|at| at <= now);
-        self.running |= may;
-        may
-    }
-
-    fn succeeded(&mut self) {
-        *self = Errand::default();
-    }
-
-    fn failed(&mut self, client: &Client) {
-        self.running = false;
-        self.not_before = Some(Instant::now() + client.config().backoff.pause(self.failures));
-        self.failures += 1;
-    }
 }
 
 impl Sender {
@@ -106,8 +80,7 @@ impl Sender {
     fn next_look(&self, now: Instant) -> Option<Instant> {
         let batches = self.shared.accumulator.lock().next_look(&self.config, now);
         let errands = self.links.values().map(|link| &link.connect).chain([&self.refresh, &self.identify]);
-        let retries = errands.filter(|errand| !errand.running).filter_map(|errand| errand.not_before);
-        batches.into_iter().chain(retries.filter(|at| *at > now)).min()
+        batches.into_iter().chain(errands.filter_map(|errand| errand.next(now))).min()
     }
 
     /// Sends one request to each leader that something is ready for; says whether any was sent.
@@ -194,7 +167,7 @@ impl Sender {
                 let link = self.links.entry(leader).or_default();
                 match connected {
                     Ok(connection) => {
-                        link.connect.succeeded();
+                        link.connect.succeeded(None);
                         link.connection = Some(connection);
                     }
                     Err(error) => {
@@ -210,13 +183,13 @@ impl Sender {
                 self.links.entry(leader).or_default().requests_in_flight -= 1;
                 self.on_answer(batches, answer);
             }
-            Event::Refreshed(Ok(())) => self.refresh.succeeded(),
+            Event::Refreshed(Ok(())) => self.refresh.succeeded(None),
             Event::Refreshed(Err(error)) => {
                 tracing::debug!("no metadata: {error}");
                 self.refresh.failed(&self.client);
             }
             Event::Identified(Ok(identity)) => {
-                self.identify.succeeded();
+                self.identify.succeeded(None);
                 self.shared.accumulator.lock().identify(identity);
             }
             Event::Identified(Err(error)) if error.is_retriable() => self.identify.failed(&self.client),
