@@ -218,9 +218,11 @@ impl Consumer {
             }
             let next = self.next_look(now).map_or(deadline, |at| at.min(deadline));
             tokio::select! {
-                Some(event) = self.tasks.join_next() => {
-                    self.on_event(event.expect("a task of the consumer does not panic"))?;
-                }
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(event) => self.on_event(event)?,
+                    // Heartbeats of a generation that is over.
+                    Err(ended) => assert!(ended.is_cancelled(), "a task of the consumer panicked: {ended}"),
+                },
                 () = pulse.news.notified() => {}
                 () = sleep_until(next) => {}
             }
