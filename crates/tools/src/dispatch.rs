@@ -15,11 +15,14 @@ pub struct Tool {
 }
 
 /// All tools, in the order of the help text.
-pub const TOOLS: &[Tool] = &[Tool {
-    name: "topics",
-    about: "list, create, describe, grow and delete topics",
-    run: crate::topics::run,
-}];
+pub const TOOLS: &[Tool] = &[
+    Tool { name: "topics", about: "list, create, describe, grow and delete topics", run: crate::topics::run },
+    Tool {
+        name: "consumer-groups",
+        about: "list, describe, reset and delete groups of consumers",
+        run: crate::consumer_groups::run,
+    },
+];
 
 /// The tool of a name: `topics`, `kafka-topics` or `kafka-topics.sh`, with or without a directory before it.
 pub fn find(name: &str) -> Option<&'static Tool> {

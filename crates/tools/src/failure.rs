@@ -5,6 +5,8 @@ use std::fmt;
 
 use ottla_protocol::ErrorCode;
 
+use crate::context::Context;
+
 /// Why a tool stopped.
 #[derive(Debug)]
 pub enum Failure {
@@ -21,6 +23,8 @@ pub struct Exception {
     pub class: Cow<'static, str>,
     /// The text; a few exceptions have none, which prints as `null`.
     pub message: Option<String>,
+    /// The error code that it stands for, if a broker sent one.
+    pub code: Option<ErrorCode>,
     /// What it was thrown for.
     pub cause: Option<Box<Exception>>,
 }
@@ -28,13 +32,13 @@ pub struct Exception {
 impl Exception {
     /// An exception of any class.
     pub fn new(class: &'static str, message: impl Into<String>) -> Exception {
-        Exception { class: Cow::Borrowed(class), message: Some(message.into()), cause: None }
+        Exception { class: Cow::Borrowed(class), message: Some(message.into()), code: None, cause: None }
     }
 
     /// Kafka's exception for an error code, with the broker's own text if it sent one.
     pub fn of_code(code: ErrorCode, message: Option<&str>) -> Exception {
         let message = message.filter(|message| !message.is_empty()).unwrap_or(code.message());
-        Exception { class: class_of(code), message: Some(message.to_string()), cause: None }
+        Exception { class: class_of(code), message: Some(message.to_string()), code: Some(code), cause: None }
     }
 
     /// A failure of the client underneath, while it was asked for `call`.
@@ -100,6 +104,18 @@ impl Exception {
             cause = exception.cause.as_deref();
         }
         text
+    }
+
+    /// Whether Java would take it for an `IllegalArgumentException`.
+    pub fn is_illegal_argument(&self) -> bool {
+        self.is("IllegalArgumentException") || self.is("NumberFormatException")
+    }
+
+    /// What the JVM does with what nobody catches; returns the exit code.
+    pub fn uncaught(&self, cx: &mut Context<'_>) -> i32 {
+        // Nobody is left to tell when standard error is gone.
+        write!(cx.err, "Exception in thread \"main\" {}", self.trace()).ok();
+        1
     }
 
     /// The text as Java prints it where only the text is printed.

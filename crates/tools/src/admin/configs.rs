@@ -2,8 +2,7 @@
 
 use ottla_protocol::messages::{DescribeConfigsRequest, describe_configs_request, describe_configs_response};
 
-use super::Admin;
-use super::topics::check;
+use super::{Admin, check};
 use crate::failure::Exception;
 
 /// One setting as the cluster knows it.

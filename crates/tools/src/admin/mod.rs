@@ -2,12 +2,17 @@
 //! them.
 
 mod configs;
+mod groups;
+mod offsets;
 mod topics;
 
 pub(crate) use configs::ConfigEntry;
+pub(crate) use groups::{ConsumerGroup, GroupListing, Member};
+pub(crate) use offsets::{Committed, EARLIEST, LATEST, LogOffset, TopicPartition, in_map_order};
 pub(crate) use topics::{Partition, Reassignment, Topic, TopicListing};
 
 use ottla_client::{Client, ClientConfig, Properties, Target};
+use ottla_protocol::ErrorCode;
 use ottla_protocol::codec::Request;
 
 use crate::failure::Exception;
@@ -32,7 +37,15 @@ pub(crate) enum Bootstrap<'a> {
 impl Admin {
     /// Nothing is connected yet. Settings come from the file of `--command-config`, if there is one.
     pub(crate) fn open(bootstrap: Bootstrap<'_>, command_config: Option<&str>) -> Result<Admin, Exception> {
-        let mut properties = Properties::default();
+        Admin::open_with(bootstrap, command_config, Properties::default())
+    }
+
+    /// The same with more settings, which those of the file override.
+    pub(crate) fn open_with(
+        bootstrap: Bootstrap<'_>,
+        command_config: Option<&str>,
+        mut properties: Properties,
+    ) -> Result<Admin, Exception> {
         if let Some(path) = command_config {
             properties.extend(read_properties(path)?);
         }
@@ -48,12 +61,10 @@ impl Admin {
             }
         };
         properties.set_default("client.id", "adminclient-1");
-        let config = ClientConfig::from_properties(&properties).map_err(|error| {
-            let cause = Exception::of_client("", &error);
-            Exception {
-                message: Some("Failed to create new KafkaAdminClient".to_string()),
-                ..cause.wrapped("org.apache.kafka.common.KafkaException")
-            }
+        properties.set("allow.auto.create.topics", "false");
+        let config = ClientConfig::from_properties(&properties).map_err(|error| Exception {
+            message: Some("Failed to create new KafkaAdminClient".to_string()),
+            ..config_exception(&error).wrapped("org.apache.kafka.common.KafkaException")
         })?;
         Ok(Admin { client: Client::new(config), anybody })
     }
@@ -80,6 +91,40 @@ impl Admin {
         request: R,
     ) -> Result<R::Response, Exception> {
         self.client.send(node, &request).await.map_err(|error| Exception::of_client(call, &error))
+    }
+}
+
+fn config_exception(error: &ottla_client::Error) -> Exception {
+    let text = match error {
+        ottla_client::Error::Config { key, value, .. } if key.starts_with("bootstrap.") => {
+            if value.is_empty() {
+                "You must set either bootstrap.servers or bootstrap.controllers".to_string()
+            } else {
+                format!("Invalid url in {key}: {value}")
+            }
+        }
+        other => other.to_string(),
+    };
+    Exception::new("org.apache.kafka.common.config.ConfigException", text)
+}
+
+/// An error code and text inside an answer.
+fn check(code: i16, message: Option<&str>) -> Result<(), Exception> {
+    match ErrorCode::from_code(code) {
+        ErrorCode::None => Ok(()),
+        code => Err(Exception::of_code(code, message)),
+    }
+}
+
+/// Those error codes inside an answer of a coordinator for which it should be looked for and asked again.
+fn retriable(code: i16, about: &str) -> ottla_client::Result<()> {
+    match ErrorCode::from_code(code) {
+        code @ (ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::NotCoordinator
+        | ErrorCode::NotController
+        | ErrorCode::RebalanceInProgress) => Err(ottla_client::Error::broker(code, about)),
+        _ => Ok(()),
     }
 }
 

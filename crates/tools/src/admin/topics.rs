@@ -12,7 +12,7 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{ErrorCode, TopicId};
 
-use super::Admin;
+use super::{Admin, check};
 use crate::failure::Exception;
 
 /// How long a node may take to carry an administrative request out, in milliseconds.
@@ -231,14 +231,6 @@ impl Admin {
             .responses
             .iter()
             .try_for_each(|topic| check(topic.error_code, topic.error_message.as_deref()))
-    }
-}
-
-/// An error code and text inside an answer.
-pub(super) fn check(code: i16, message: Option<&str>) -> Result<(), Exception> {
-    match ErrorCode::from_code(code) {
-        ErrorCode::None => Ok(()),
-        code => Err(Exception::of_code(code, message)),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Opt {
     pub default: Option<&'static str>,
     /// One value is several, separated by this.
     pub separator: Option<char>,
+    /// Allowed only together with one of these; empty means always.
+    pub available_with: &'static [&'static str],
 }
 
 /// What follows an option.
@@ -46,32 +48,65 @@ pub enum Value {
 impl Opt {
     /// An option without a value.
     pub const fn flag(name: &'static str, help: &'static str) -> Opt {
-        Opt { name, value: Value::None, help, default: None, separator: None }
+        Opt { name, value: Value::None, help, default: None, separator: None, available_with: &[] }
     }
 
     /// An option with a text.
     pub const fn text(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt { name, value: Value::Required("String", what), help, default: None, separator: None }
+        Opt {
+            name,
+            value: Value::Required("String", what),
+            help,
+            default: None,
+            separator: None,
+            available_with: &[],
+        }
     }
 
     /// An option with a 32-bit number.
     pub const fn integer(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt { name, value: Value::Required("Integer", what), help, default: None, separator: None }
+        Opt {
+            name,
+            value: Value::Required("Integer", what),
+            help,
+            default: None,
+            separator: None,
+            available_with: &[],
+        }
     }
 
     /// An option with a 64-bit number.
     pub const fn long(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt { name, value: Value::Required("Long", what), help, default: None, separator: None }
+        Opt {
+            name,
+            value: Value::Required("Long", what),
+            help,
+            default: None,
+            separator: None,
+            available_with: &[],
+        }
     }
 
     /// An option whose text may be left out.
     pub const fn optional_text(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt { name, value: Value::Optional("String", what), help, default: None, separator: None }
+        Opt {
+            name,
+            value: Value::Optional("String", what),
+            help,
+            default: None,
+            separator: None,
+            available_with: &[],
+        }
     }
 
     /// The value of an absent option.
     pub const fn or(self, default: &'static str) -> Opt {
         Opt { default: Some(default), ..self }
+    }
+
+    /// Allowed only together with one of these.
+    pub const fn available_with(self, others: &'static [&'static str]) -> Opt {
+        Opt { available_with: others, ..self }
     }
 
     /// `--opt a,b` counts as `--opt a --opt b`.
@@ -95,6 +130,9 @@ pub enum OptionError {
     /// The value is missing.
     #[error("Option {0} requires an argument")]
     MissingArgument(&'static str),
+    /// Not to be given without one of certain others.
+    #[error("Option(s) [{0}] are unavailable given other options on the command line")]
+    Unavailable(String),
     /// Given more than once.
     #[error("Found multiple arguments for option {0}, but you asked for only one")]
     Repeated(&'static str),
@@ -113,6 +151,7 @@ impl From<OptionError> for Exception {
         let class = match error {
             OptionError::Unrecognized(_) => "joptsimple.UnrecognizedOptionException",
             OptionError::MissingArgument(_) => "joptsimple.OptionMissingRequiredArgumentException",
+            OptionError::Unavailable(_) => "joptsimple.UnavailableOptionException",
             OptionError::Repeated(_) => "joptsimple.MultipleArgumentsForOptionException",
             OptionError::Unparsable { .. } => "joptsimple.OptionArgumentConversionException",
         };

@@ -62,7 +62,20 @@ impl Arguments {
             };
             arguments.add(option, value);
         }
+        arguments.check_available()?;
         Ok(arguments)
+    }
+
+    fn check_available(&self) -> Result<(), OptionError> {
+        let is_alone = |option: &&Opt| {
+            let others = option.available_with;
+            !others.is_empty() && self.has(option.name) && !others.iter().any(|other| self.has(other))
+        };
+        let alone: Vec<&str> = self.table.iter().filter(is_alone).map(|option| option.name).collect();
+        if alone.is_empty() || self.has("help") || self.has("version") {
+            return Ok(());
+        }
+        Err(OptionError::Unavailable(alone.join(", ")))
     }
 
     fn add(&mut self, option: &'static Opt, value: Option<String>) {
