@@ -1,0 +1,150 @@
+//! What can go wrong with a log, and where.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ottla_protocol::Offset;
+use ottla_protocol::records::RecordError;
+
+/// A partition of a topic, by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name.
+    pub topic: Arc<str>,
+    /// The partition's number.
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    /// A partition of a topic.
+    pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> TopicPartition {
+        TopicPartition { topic: topic.into(), partition }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// Why something could not be done with a log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The disk refused.
+    #[error("{topic_partition}: cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// An earlier failure to sync left it unknown what is on the disk; nothing is written any more.
+    #[error("{topic_partition}: {} failed to sync before, the log is offline", dir.display())]
+    Offline {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// The offset is not in the log.
+    #[error("{topic_partition}: offset {offset} is not within {log_start_offset} and {log_end_offset}")]
+    OffsetOutOfRange {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// What was asked for.
+        offset: Offset,
+        /// First offset that may be read.
+        log_start_offset: Offset,
+        /// Offset of the next record to be appended.
+        log_end_offset: Offset,
+    },
+    /// The bytes to be appended are not sound batches.
+    #[error("{topic_partition}: {source} at byte {position} of what was to be appended")]
+    InvalidBatch {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// Where in the bytes.
+        position: usize,
+        /// What is wrong.
+        source: RecordError,
+    },
+    /// Offsets of batches to be appended do not grow.
+    #[error("{topic_partition}: batch at offset {offset} after offset {after} of the same append")]
+    OffsetsOutOfOrder {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// Last offset of the batch.
+        offset: Offset,
+        /// Last offset of the batch before it.
+        after: Offset,
+    },
+    /// Batches with assigned offsets begin before the log's end.
+    #[error("{topic_partition}: append at offset {first_offset}, the log ends at {log_end_offset}")]
+    UnexpectedAppendOffset {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// First offset to be appended.
+        first_offset: Offset,
+        /// Last offset to be appended.
+        last_offset: Offset,
+        /// Offset of the next record to be appended.
+        log_end_offset: Offset,
+    },
+    /// More bytes in one append than a segment may have.
+    #[error("{topic_partition}: append of {size} bytes, segment.bytes is {segment_bytes}")]
+    BatchTooLarge {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// Bytes to be appended.
+        size: u64,
+        /// `segment.bytes`.
+        segment_bytes: u32,
+    },
+    /// What is in a file cannot be what was written.
+    #[error("{topic_partition}: {} is damaged at byte {position} (offset {offset}): {what}", path.display())]
+    Corrupt {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// The file.
+        path: PathBuf,
+        /// Where in the file.
+        position: u64,
+        /// The offset that should be there.
+        offset: Offset,
+        /// What was found.
+        what: String,
+    },
+    /// The directory belongs to another topic of that name.
+    #[error("{topic_partition}: {} holds topic id {found}, not {expected}", dir.display())]
+    InconsistentTopicId {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// Its directory.
+        dir: PathBuf,
+        /// As `partition.metadata` has it.
+        found: ottla_protocol::TopicId,
+        /// As the metadata has it.
+        expected: ottla_protocol::TopicId,
+    },
+}
+
+impl LogError {
+    /// Whether the disk is full: appends may succeed again later, nothing was lost.
+    pub fn is_storage_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, LogError::Io { source, .. } if full.contains(&source.kind()))
+    }
+
+    /// Whether the directory can no longer be trusted: the disk failed, in another way than being full.
+    pub fn is_storage_failure(&self) -> bool {
+        matches!(self, LogError::Io { .. } | LogError::Offline { .. }) && !self.is_storage_full()
+    }
+}

@@ -1,0 +1,152 @@
+//! Making appended batches durable, in three steps so that the slow one needs no lock: see what there is to do, do it,
+//! take note of it.
+
+use std::sync::Arc;
+
+use ottla_protocol::{Offset, TopicId};
+
+use crate::checkpoint;
+use crate::epoch_cache::EpochCache;
+use crate::error::LogError;
+use crate::file_cache::LogContext;
+use crate::index::{Entry, OffsetEntry, TimeEntry};
+use crate::log::{Durable, Log, Shared};
+use crate::names::Kind;
+use crate::segment::Segment;
+
+/// What has to be synced so that everything up to an offset is durable. One at a time for each log.
+#[derive(Debug)]
+#[must_use = "nothing is synced before `run`"]
+pub struct Flush {
+    context: LogContext,
+    shared: Arc<Shared>,
+    /// With whether they are done, so that their indexes are to be synced too.
+    segments: Vec<(Arc<Segment>, bool)>,
+    up_to: Offset,
+    epochs: Option<EpochCache>,
+    topic_id: Option<TopicId>,
+    sync_dir: bool,
+    sync_parent: bool,
+    truncations: u64,
+}
+
+impl Flush {
+    /// Up to where everything is durable afterwards.
+    pub fn up_to(&self) -> Offset {
+        self.up_to
+    }
+
+    /// Syncs. Takes as long as the disk does, and needs no lock.
+    ///
+    /// # Errors
+    /// What the disk says. Say it to [`Log::flushed`] in any case.
+    pub fn run(&self) -> Result<(), LogError> {
+        let disk = self.context.disk();
+        let dir = self.shared.dir.path();
+        if let Some(topic_id) = self.topic_id {
+            checkpoint::write_topic_id(disk, &dir, topic_id, true)
+                .map_err(self.shared.dir.io("write the topic id in", &dir))?;
+        }
+        if let Some(epochs) = &self.epochs {
+            checkpoint::write_epochs(disk, &dir, epochs)
+                .map_err(self.shared.dir.io("write the epochs in", &dir))?;
+        }
+        for (segment, is_done) in &self.segments {
+            sync_segment(segment, *is_done)?;
+        }
+        if self.sync_dir {
+            disk.sync_dir(&dir).map_err(self.shared.dir.io("sync", &dir))?;
+        }
+        if self.sync_parent
+            && let Some(parent) = dir.parent()
+        {
+            disk.sync_dir(parent).map_err(self.shared.dir.io("sync", parent))?;
+        }
+        Ok(())
+    }
+}
+
+fn sync_segment(segment: &Segment, is_done: bool) -> Result<(), LogError> {
+    let files = &segment.files;
+    if segment.size() > 0 {
+        let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
+        file.sync().map_err(files.io("sync", Kind::Log))?;
+    }
+    segment.with_txn_index("sync", |index| index.sync())?;
+    if is_done {
+        segment.offset_index.finish(files, true).map_err(files.io("sync", OffsetEntry::KIND))?;
+        segment.time_index.finish(files, true).map_err(files.io("sync", TimeEntry::KIND))?;
+    }
+    Ok(())
+}
+
+impl Log {
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// What the disk says; the log is offline then.
+    pub fn flush(&mut self, now_ms: i64) -> Result<(), LogError> {
+        let Some(flush) = self.prepare_flush()? else { return Ok(()) };
+        let result = flush.run();
+        self.flushed(&flush, result.is_ok(), now_ms);
+        result
+    }
+
+    /// What there is to sync, if anything.
+    ///
+    /// # Errors
+    /// [`LogError::Offline`] after a sync that failed.
+    pub fn prepare_flush(&mut self) -> Result<Option<Flush>, LogError> {
+        self.check_online()?;
+        let view = self.shared.view.read().clone();
+        let Durable { recovery_point, names_changed, epochs_changed, .. } = &mut self.durable;
+        if view.end_offset <= *recovery_point && !*names_changed {
+            return Ok(None);
+        }
+        let first = view.segments.partition_point(|segment| segment.base_offset <= *recovery_point);
+        let last = view.segments.len() - 1;
+        let segments = (first.saturating_sub(1)..=last)
+            .map(|index| (view.segments[index].clone(), index < last))
+            .collect();
+        let epochs = std::mem::take(epochs_changed).then(|| self.shared.epochs.read().clone());
+        Ok(Some(Flush {
+            context: self.context.clone(),
+            shared: self.shared.clone(),
+            segments,
+            up_to: view.end_offset,
+            sync_dir: std::mem::take(names_changed) || epochs.is_some(),
+            epochs,
+            topic_id: self.topic_id.filter(|_| std::mem::take(&mut self.durable.topic_id_written)),
+            sync_parent: std::mem::take(&mut self.durable.dir_made),
+            truncations: self.durable.truncations,
+        }))
+    }
+
+    /// Takes note of how a flush went. After one that failed the log is offline: what the kernel kept of the data is
+    /// not known, and another sync would not tell.
+    pub fn flushed(&mut self, flush: &Flush, succeeded: bool, now_ms: i64) {
+        if !succeeded {
+            self.durable.has_failed = true;
+            return;
+        }
+        if flush.truncations == self.durable.truncations {
+            self.durable.recovery_point = self.durable.recovery_point.max(flush.up_to);
+        }
+        self.durable.last_flush_ms = now_ms;
+    }
+
+    /// Whether `flush.ms` asks for a flush.
+    pub fn is_flush_due(&self, now_ms: i64) -> bool {
+        let has_unflushed = self.log_end_offset() > self.durable.recovery_point;
+        has_unflushed && now_ms.saturating_sub(self.durable.last_flush_ms) >= self.config.flush_ms
+    }
+
+    /// Makes the names of the log's files durable.
+    pub(crate) fn sync_names(&mut self) -> Result<(), LogError> {
+        let dir = self.dir();
+        self.context.disk().sync_dir(&dir).map_err(|error| {
+            self.durable.has_failed = true;
+            self.shared.dir.io("sync", &dir)(error)
+        })
+    }
+}

@@ -1,0 +1,449 @@
+//! Opening a log: what is in its directory, what an interrupted operation left there, and what is not sound.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ottla_protocol::{Offset, TopicId};
+use parking_lot::RwLock;
+
+use crate::append::jitter;
+use crate::checkpoint;
+use crate::config::LogConfig;
+use crate::disk::OpenMode;
+use crate::epoch_cache::EpochCache;
+use crate::error::{LogError, TopicPartition};
+use crate::file_cache::{LogContext, SegmentFiles, SharedDir, exists, ignore_missing};
+use crate::log::{Active, Durable, Log, Shared, View};
+use crate::names::{self, Kind};
+use crate::recovery::{RecoveryReport, recover_segment};
+use crate::scan::end_of_file;
+use crate::segment::Segment;
+
+/// How a log is opened.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The partition.
+    pub topic_partition: TopicPartition,
+    /// Its directory. It is made if it is not there.
+    pub dir: PathBuf,
+    /// The settings.
+    pub config: LogConfig,
+    /// The last process closed it. Otherwise everything from the recovery point on is examined.
+    pub was_clean: bool,
+    /// As the checkpoint of the log directory has it, or 0.
+    pub log_start_offset: Offset,
+    /// As the checkpoint of the log directory has it, or 0.
+    pub recovery_point: Offset,
+    /// The topic's id, if the caller knows it.
+    pub topic_id: Option<TopicId>,
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+impl OpenOptions {
+    /// A new partition's log, with Kafka's default settings.
+    pub fn new(topic_partition: TopicPartition, dir: PathBuf, now_ms: i64) -> OpenOptions {
+        OpenOptions {
+            topic_partition,
+            dir,
+            config: LogConfig::default(),
+            was_clean: true,
+            log_start_offset: Offset(0),
+            recovery_point: Offset(0),
+            topic_id: None,
+            now_ms,
+        }
+    }
+}
+
+impl Log {
+    /// Opens a log, or begins a new one: making it costs a directory and the file with the topic's id; the file of
+    /// batches is made by the first append.
+    ///
+    /// After an unclean stop the segments from the recovery point on are read and checked, their indexes made anew, and
+    /// what comes after the last sound batch is cut off, as the report says. Producers' state is for the caller to
+    /// build anew: from [`latest_snapshot`](Log::latest_snapshot), and what [`replay`](Log::replay) tells of the
+    /// batches after it.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] if what was flushed is damaged: nothing is cut off then, for somebody to look at;
+    /// [`LogError::InconsistentTopicId`]; what the disk says.
+    pub fn open(context: &LogContext, options: OpenOptions) -> Result<(Log, RecoveryReport), LogError> {
+        let mut opening = Opening::new(context, &options);
+        let (topic_id, topic_id_written, dir_made) = opening.prepare_dir()?;
+        opening.finish_interrupted()?;
+        let mut segments = opening.find_segments()?;
+        if !options.was_clean {
+            opening.recover(&mut segments)?;
+        }
+        let mut log = opening.assemble(segments, topic_id)?;
+        log.durable.topic_id_written = topic_id_written;
+        log.durable.dir_made = dir_made;
+        log.durable.names_changed |= topic_id_written || dir_made;
+        Ok((log, opening.report))
+    }
+}
+
+/// A log that is being opened.
+struct Opening<'o> {
+    context: &'o LogContext,
+    options: &'o OpenOptions,
+    dir: Arc<SharedDir>,
+    epochs: Option<EpochCache>,
+    snapshots: BTreeSet<Offset>,
+    report: RecoveryReport,
+}
+
+impl<'o> Opening<'o> {
+    fn new(context: &'o LogContext, options: &'o OpenOptions) -> Opening<'o> {
+        Opening {
+            context,
+            options,
+            dir: SharedDir::new(options.topic_partition.clone(), options.dir.clone()),
+            epochs: None,
+            snapshots: BTreeSet::new(),
+            report: RecoveryReport::new(options.topic_partition.clone()),
+        }
+    }
+
+    /// Makes the directory, and finds out whose it is. Says the topic's id, whether it was written, and whether the
+    /// directory was made.
+    fn prepare_dir(&mut self) -> Result<(Option<TopicId>, bool, bool), LogError> {
+        let disk = self.context.disk();
+        let dir = &self.options.dir;
+        let is_new = !exists(disk, dir).map_err(self.dir.io("look at", dir))?;
+        if is_new {
+            disk.create_dir(dir).map_err(self.dir.io("make", dir))?;
+        }
+        let found = match is_new {
+            true => None,
+            false => {
+                checkpoint::read_topic_id(disk, dir).map_err(self.dir.io("read the topic id in", dir))?
+            }
+        };
+        match (found, self.options.topic_id) {
+            (Some(found), Some(expected)) if found != expected => Err(LogError::InconsistentTopicId {
+                topic_partition: self.options.topic_partition.clone(),
+                dir: dir.clone(),
+                found,
+                expected,
+            }),
+            (None, Some(id)) => {
+                checkpoint::write_topic_id(disk, dir, id, false)
+                    .map_err(self.dir.io("write the topic id in", dir))?;
+                Ok((Some(id), true, is_new))
+            }
+            (found, _) => Ok((found, false, is_new)),
+        }
+    }
+
+    /// Removes what was to be removed, and completes or undoes what the cleaner was doing: files that it wrote are
+    /// removed unless all of them were written, which the ending `.swap` says; then they take the place of those they
+    /// were made from.
+    fn finish_interrupted(&mut self) -> Result<(), LogError> {
+        let names = self.list()?;
+        let mut swaps = Vec::new();
+        let mut first_cleaned = Offset(i64::MAX);
+        for name in &names {
+            let ending = names::split(name);
+            if name.ends_with(names::DELETED) && !name.ends_with(names::CHECKPOINT_DELETED) {
+                self.remove(name)?;
+            } else if let Some((offset, ending)) = ending
+                && ending.ends_with(names::CLEANED)
+            {
+                first_cleaned = first_cleaned.min(offset);
+                self.remove(name)?;
+            } else if let Some((offset, ending)) = ending
+                && ending.ends_with(names::SWAP)
+            {
+                swaps.push((offset, name.clone()));
+            }
+        }
+        // Made together with files that were not complete yet.
+        let (incomplete, complete): (Vec<_>, Vec<_>) =
+            swaps.into_iter().partition(|(offset, _)| *offset >= first_cleaned);
+        for (_, name) in incomplete {
+            self.remove(&name)?;
+        }
+        self.swap_in(complete)
+    }
+
+    fn swap_in(&mut self, swaps: Vec<(Offset, String)>) -> Result<(), LogError> {
+        let log_swap = format!("{}{}", Kind::Log.suffix(), names::SWAP);
+        let mut replaced = Offset(i64::MAX)..Offset(i64::MIN);
+        for (offset, name) in swaps.iter().filter(|(_, name)| name.ends_with(&log_swap)) {
+            replaced.start = replaced.start.min(*offset);
+            replaced.end = replaced.end.max(self.end_of_swap(*offset, name)?);
+        }
+        for name in self.list()? {
+            let is_of_segment =
+                names::split(&name).filter(|(_, ending)| Kind::ALL.iter().any(|k| k.suffix() == *ending));
+            if is_of_segment.is_some_and(|(offset, _)| replaced.contains(&offset)) {
+                self.remove(&name)?;
+            }
+        }
+        for (_, name) in swaps {
+            let from = self.options.dir.join(&name);
+            let to = self.options.dir.join(name.trim_end_matches(names::SWAP));
+            self.context.disk().rename(&from, &to).map_err(self.dir.io("rename", &from))?;
+            self.report.completed_swaps.push(to);
+        }
+        Ok(())
+    }
+
+    /// The offset after the last batch of a file that is about to become a segment's.
+    fn end_of_swap(&self, base_offset: Offset, name: &str) -> Result<Offset, LogError> {
+        let path = self.options.dir.join(name);
+        let file = self.context.disk().open(&path, OpenMode::Read);
+        file.and_then(|file| end_of_file(file, base_offset)).map_err(self.dir.io("read", &path))
+    }
+
+    /// The segments whose files are there, by base offset, and the snapshots. Indexes without a segment go.
+    fn find_segments(&mut self) -> Result<Vec<Arc<Segment>>, LogError> {
+        let mut kinds: BTreeMap<Offset, Vec<Kind>> = BTreeMap::new();
+        for name in self.list()? {
+            let Some((offset, ending)) = names::split(&name) else { continue };
+            if ending == names::SNAPSHOT {
+                self.snapshots.insert(offset);
+            }
+            if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.suffix() == ending) {
+                kinds.entry(offset).or_default().push(kind);
+            }
+        }
+        let mut segments = Vec::new();
+        for (base_offset, kinds) in kinds {
+            let files = SegmentFiles::new(self.context.clone(), self.dir.clone(), base_offset);
+            if !kinds.contains(&Kind::Log) {
+                for kind in kinds {
+                    let path = files.path(kind);
+                    tracing::warn!(path = %path.display(), "removing an index without its segment");
+                    ignore_missing(self.context.disk().remove_file(&path))
+                        .map_err(self.dir.io("remove", &path))?;
+                }
+                continue;
+            }
+            segments.push(self.find_segment(files, &kinds)?);
+        }
+        Ok(segments)
+    }
+
+    fn find_segment(&mut self, files: Arc<SegmentFiles>, kinds: &[Kind]) -> Result<Arc<Segment>, LogError> {
+        let path = files.path(Kind::Log);
+        let len = self.context.disk().metadata(&path).map_err(self.dir.io("look at", &path))?.len;
+        let size = u32::try_from(len).ok().filter(|size| *size <= i32::MAX as u32);
+        let base_offset = files.base_offset();
+        let size = size.ok_or_else(|| files.corrupt(0, base_offset, format!("{len} bytes are too many")))?;
+        let segment = Arc::new(Segment::existing(files, size));
+        let has_indexes = kinds.contains(&Kind::OffsetIndex) && kinds.contains(&Kind::TimeIndex);
+        // Those that recovery is going to read get their indexes then.
+        let will_be_recovered = !self.options.was_clean && base_offset >= self.options.recovery_point;
+        if !has_indexes && size > 0 && !will_be_recovered {
+            tracing::warn!(path = %path.display(), "making the indexes of a segment anew");
+            let interval = self.options.config.index_interval_bytes;
+            recover_segment(
+                &segment,
+                Offset(i64::MAX),
+                interval,
+                &mut EpochCache::default(),
+                &mut self.report,
+            )?;
+        }
+        Ok(segment)
+    }
+
+    /// Examines the segments that the recovery point does not cover.
+    fn recover(&mut self, segments: &mut Vec<Arc<Segment>>) -> Result<(), LogError> {
+        let recovery_point = self.options.recovery_point;
+        let first =
+            segments.partition_point(|segment| segment.base_offset <= recovery_point).saturating_sub(1);
+        let Some(from) = segments.get(first).map(|segment| segment.base_offset) else { return Ok(()) };
+        let mut epochs = self.read_epochs(segments)?;
+        let mut index = first;
+        while index < segments.len() {
+            let segment = segments[index].clone();
+            let interval = self.options.config.index_interval_bytes;
+            let recovered =
+                recover_segment(&segment, recovery_point, interval, &mut epochs, &mut self.report)?;
+            index += 1;
+            let Some(next) = segments.get(index) else { break };
+            let has_gap = recovered.end_offset != next.base_offset;
+            // A log whose segments were compacted may have gaps between them; damage makes one in any log.
+            if has_gap && (recovered.was_cut || !self.options.config.compact) {
+                let gone = segments.split_off(index);
+                self.remove_segments(recovered.end_offset, &gone)?;
+            }
+        }
+        self.epochs = Some(epochs);
+        // What was taken after the recovery point may not be what the log is now.
+        let newer = self.snapshots.split_off(&Offset(from.0.saturating_add(1)));
+        for offset in newer {
+            self.remove(&names::snapshot_file(offset))?;
+        }
+        Ok(())
+    }
+
+    /// Removes segments after a place from which on the log is not sound: from the end, so that a failure leaves no
+    /// hole.
+    fn remove_segments(&mut self, end_offset: Offset, gone: &[Arc<Segment>]) -> Result<(), LogError> {
+        for segment in gone.iter().rev() {
+            let path = segment.files.path(Kind::Log);
+            tracing::warn!(path = %path.display(), %end_offset, "removing a segment after the end of the sound log");
+            self.report.removed_segments.push((path, segment.size()));
+            segment.files.remove()?;
+        }
+        Ok(())
+    }
+
+    /// The epochs as the file has them; if it is missing or damaged, as the batches have them.
+    fn read_epochs(&mut self, segments: &[Arc<Segment>]) -> Result<EpochCache, LogError> {
+        let path = self.options.dir.join(names::LEADER_EPOCH_CHECKPOINT);
+        let read = checkpoint::read_epochs(self.context.disk(), &self.options.dir);
+        let is_missing = !exists(self.context.disk(), &path).map_err(self.dir.io("look at", &path))?;
+        match read {
+            Err(error) if error.kind() != io::ErrorKind::InvalidData => {
+                Err(self.dir.io("read", &path)(error))
+            }
+            Ok(epochs) if !is_missing => Ok(epochs),
+            damaged => {
+                if let Err(error) = damaged {
+                    tracing::warn!(path = %path.display(), %error, "making the epochs of a log anew");
+                    self.report.rebuilt_epochs = true;
+                }
+                let mut epochs = EpochCache::default();
+                for segment in segments {
+                    segment.headers_from(0, |_, header| {
+                        epochs.assign_newer(header.leader_epoch, header.base_offset);
+                        Ok(true)
+                    })?;
+                }
+                Ok(epochs)
+            }
+        }
+    }
+
+    fn assemble(
+        &mut self,
+        mut segments: Vec<Arc<Segment>>,
+        topic_id: Option<TopicId>,
+    ) -> Result<Log, LogError> {
+        let options = self.options;
+        let mut epochs = match self.epochs.take() {
+            Some(epochs) => epochs,
+            None => self.read_epochs(&segments)?,
+        };
+        let epochs_before = epochs.clone();
+        let mut names_changed = false;
+        let mut end = options.log_start_offset;
+        let mut first_timestamp = None;
+        if let Some(last) = segments.last() {
+            (end, first_timestamp) = last.prepare_for_append()?;
+        }
+        if end < options.log_start_offset {
+            tracing::warn!(
+                partition = %options.topic_partition,
+                %end,
+                log_start_offset = %options.log_start_offset,
+                "the log ends before its start, beginning it anew there"
+            );
+            self.remove_segments(options.log_start_offset, &segments)?;
+            segments.clear();
+            epochs.clear();
+            end = options.log_start_offset;
+            first_timestamp = None;
+            names_changed = true;
+        }
+        if segments.is_empty() {
+            let files = SegmentFiles::new(self.context.clone(), self.dir.clone(), end);
+            // The place of an empty log that does not begin at 0 is known from its file alone.
+            if end > Offset(0) {
+                files.get_or_create(Kind::Log).map_err(files.io("make", Kind::Log))?;
+                names_changed = true;
+            }
+            segments.push(Arc::new(Segment::empty(files)));
+        }
+        epochs.truncate_from_end(end);
+        epochs.truncate_from_start(options.log_start_offset);
+        self.remove_stray_snapshots(&segments, end)?;
+        if end < options.recovery_point && !options.was_clean {
+            tracing::warn!(
+                partition = %options.topic_partition,
+                %end,
+                recovery_point = %options.recovery_point,
+                "the log ends before what was flushed"
+            );
+            self.report.missing_before = Some(options.recovery_point);
+        }
+        let segment = segments[segments.len() - 1].clone();
+        let recovery_point = if options.was_clean { end } else { options.recovery_point.min(end) };
+        let view = View {
+            log_start_offset: options.log_start_offset.max(segments[0].base_offset),
+            end_offset: end,
+            end_position: segment.size(),
+            segments: Arc::new(segments),
+        };
+        let epochs_changed = epochs != epochs_before;
+        self.report.end_offset = end;
+        Ok(Log {
+            context: self.context.clone(),
+            shared: Arc::new(Shared {
+                dir: self.dir.clone(),
+                view: RwLock::new(view),
+                epochs: RwLock::new(epochs),
+            }),
+            config: options.config,
+            topic_id,
+            active: Active {
+                jitter_ms: jitter(
+                    options.config.segment_jitter_ms,
+                    &options.topic_partition,
+                    segment.base_offset,
+                ),
+                segment,
+                since_ms: options.now_ms,
+                first_timestamp,
+                bytes_since_index: 0,
+                is_ragged: false,
+                is_changed: false,
+            },
+            durable: Durable {
+                recovery_point,
+                last_flush_ms: options.now_ms,
+                names_changed: names_changed || !options.was_clean,
+                dir_made: false,
+                topic_id_written: false,
+                epochs_changed,
+                truncations: 0,
+                has_failed: false,
+            },
+            snapshots: std::mem::take(&mut self.snapshots),
+        })
+    }
+
+    /// Removes snapshots beyond the end, and those that belong to no segment; of these the newest stays if it is newer
+    /// than all segments.
+    fn remove_stray_snapshots(&mut self, segments: &[Arc<Segment>], end: Offset) -> Result<(), LogError> {
+        let of_segment = |offset: &Offset| segments.iter().any(|segment| segment.base_offset == *offset);
+        let last_base = segments[segments.len() - 1].base_offset;
+        let newest = self.snapshots.range(..=end).next_back().copied().filter(|newest| *newest > last_base);
+        let is_stray = |offset: &Offset| *offset > end || !of_segment(offset) && Some(*offset) != newest;
+        let stray: Vec<Offset> = self.snapshots.iter().copied().filter(is_stray).collect();
+        for offset in stray {
+            self.remove(&names::snapshot_file(offset))?;
+            self.snapshots.remove(&offset);
+        }
+        Ok(())
+    }
+
+    fn list(&self) -> Result<Vec<String>, LogError> {
+        let dir = &self.options.dir;
+        let entries = self.context.disk().list(dir).map_err(self.dir.io("list", dir))?;
+        Ok(entries.into_iter().filter(|entry| !entry.is_dir).map(|entry| entry.name).collect())
+    }
+
+    fn remove(&self, name: &str) -> Result<(), LogError> {
+        let path: &Path = &self.options.dir.join(name);
+        ignore_missing(self.context.disk().remove_file(path)).map_err(self.dir.io("remove", path))
+    }
+}

@@ -1,0 +1,338 @@
+//! One segment of a log: a file of batches, and its indexes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ottla_protocol::Offset;
+use ottla_protocol::records::{BatchHeader, NO_TIMESTAMP};
+use parking_lot::RwLock;
+
+use crate::LogError;
+use crate::disk::read_full_at;
+use crate::file_cache::SegmentFiles;
+use crate::index::{Index, OffsetEntry, TimeEntry, TxnIndex};
+use crate::names::Kind;
+use crate::scan::{FIND_CHUNK, HeaderScan, SCAN_CHUNK, ScanError};
+
+/// Batches whose places are kept in memory: consumers that follow a log read what was appended last.
+const RECENT_MAX: usize = 32;
+
+/// Where a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchPlace {
+    pub(crate) position: u32,
+    pub(crate) size: u32,
+    pub(crate) base_offset: Offset,
+    pub(crate) last_offset: Offset,
+}
+
+impl BatchPlace {
+    fn new(position: u64, header: &BatchHeader) -> BatchPlace {
+        BatchPlace {
+            position: position as u32,
+            size: header.size() as u32,
+            base_offset: header.base_offset,
+            last_offset: header.last_offset(),
+        }
+    }
+}
+
+/// See the module. Shared by the log that appends and all who read; what is before [`size`](Self::size) stays as it is
+/// for as long as the segment is part of a log.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) base_offset: Offset,
+    pub(crate) files: Arc<SegmentFiles>,
+    pub(crate) offset_index: Index<OffsetEntry>,
+    pub(crate) time_index: Index<TimeEntry>,
+    size: AtomicU32,
+    recent: RwLock<Recent>,
+}
+
+/// What was appended last.
+#[derive(Debug, Default)]
+struct Recent {
+    /// Adjacent, up to the end of the segment.
+    batches: VecDeque<BatchPlace>,
+    /// The largest timestamp and where it is; `None` until it is looked up.
+    max_timestamp: Option<TimeEntry>,
+}
+
+impl Segment {
+    /// A segment that is just being made.
+    pub(crate) fn empty(files: Arc<SegmentFiles>) -> Segment {
+        let base_offset = files.base_offset();
+        let recent = Recent { max_timestamp: Some(TimeEntry::none(base_offset)), ..Recent::default() };
+        Segment {
+            base_offset,
+            files,
+            offset_index: Index::empty(base_offset),
+            time_index: Index::empty(base_offset),
+            size: AtomicU32::new(0),
+            recent: RwLock::new(recent),
+        }
+    }
+
+    /// A segment whose files are there.
+    pub(crate) fn existing(files: Arc<SegmentFiles>, size: u32) -> Segment {
+        let base_offset = files.base_offset();
+        Segment {
+            base_offset,
+            files,
+            offset_index: Index::existing(base_offset),
+            time_index: Index::existing(base_offset),
+            size: AtomicU32::new(size),
+            recent: RwLock::default(),
+        }
+    }
+
+    /// Bytes of whole batches.
+    pub(crate) fn size(&self) -> u32 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// Takes note of a batch that has been written at the end; gives the largest timestamp so far. A segment that is
+    /// appended to knows it since it was made or opened.
+    pub(crate) fn appended(&self, header: &BatchHeader) -> TimeEntry {
+        let position = self.size();
+        let place = BatchPlace::new(position.into(), header);
+        let mut recent = self.recent.write();
+        if recent.batches.len() == RECENT_MAX {
+            recent.batches.pop_front();
+        }
+        recent.batches.push_back(place);
+        let max = recent.max_timestamp.get_or_insert(TimeEntry::none(self.base_offset));
+        if header.max_timestamp > max.timestamp {
+            *max = TimeEntry { timestamp: header.max_timestamp, offset: place.last_offset };
+        }
+        self.size.store(position + place.size, Ordering::Release);
+        *max
+    }
+
+    /// Takes note of the size that recovery or truncation left.
+    pub(crate) fn resized(&self, size: u32, max_timestamp: Option<TimeEntry>) {
+        let mut recent = self.recent.write();
+        *recent = Recent { batches: VecDeque::new(), max_timestamp };
+        self.size.store(size, Ordering::Release);
+    }
+
+    /// Nothing is appended any more.
+    pub(crate) fn sealed(&self) {
+        self.recent.write().batches = VecDeque::new();
+    }
+
+    /// The first batch that ends at or after an offset; `None` if there is none.
+    pub(crate) fn find(&self, offset: Offset) -> Result<Option<BatchPlace>, LogError> {
+        let size = self.size();
+        if size == 0 {
+            return Ok(None);
+        }
+        if let Some(place) = self.find_recent(offset) {
+            return Ok(Some(place));
+        }
+        let entry = self.offset_index.floor(&self.files, |entry| entry.offset <= offset);
+        let entry = entry.map_err(self.files.io("read", Kind::OffsetIndex))?;
+        if let Some(entry) = entry
+            && let Some(found) = self.find_from(entry.position, Some(entry.offset), offset, size)?
+        {
+            return Ok(found);
+        }
+        self.find_from(0, None, offset, size).map(Option::flatten)
+    }
+
+    fn find_recent(&self, offset: Offset) -> Option<BatchPlace> {
+        let recent = self.recent.read();
+        // The first one may have others before it that end at or after the offset.
+        if recent.batches.front()?.base_offset > offset {
+            return None;
+        }
+        let at = recent.batches.partition_point(|place| place.last_offset < offset);
+        recent.batches.get(at).copied()
+    }
+
+    /// Searches from a position on. If that came from an index and no batch is there that could have been indexed
+    /// with `indexed`, gives `None`: the index is wrong, and the search begins at the start.
+    fn find_from(
+        &self,
+        position: u32,
+        indexed: Option<Offset>,
+        offset: Offset,
+        size: u32,
+    ) -> Result<Option<Option<BatchPlace>>, LogError> {
+        let mut scan = self.scan(position, size, FIND_CHUNK)?;
+        let mut is_first = true;
+        loop {
+            match scan.next() {
+                Ok(Some((_, header))) if is_first && !self.could_be(&header, indexed) => break,
+                Ok(Some((at, header))) if header.last_offset() >= offset => {
+                    return Ok(Some(Some(BatchPlace::new(at, &header))));
+                }
+                Ok(Some(_)) => is_first = false,
+                Ok(None) if is_first && indexed.is_some() => break,
+                Ok(None) => return Ok(Some(None)),
+                Err(ScanError::Bad { .. }) if indexed.is_some() => break,
+                Err(error) => return Err(self.scan_error(error, offset)),
+            }
+        }
+        let path = self.files.path(Kind::OffsetIndex);
+        tracing::warn!(path = %path.display(), position, "wrong entry in an offset index, searching without it");
+        Ok(None)
+    }
+
+    fn scan(&self, position: u32, end: u32, chunk: usize) -> Result<HeaderScan, LogError> {
+        let file = self.files.get(Kind::Log).map_err(self.files.io("open", Kind::Log))?;
+        Ok(HeaderScan::new(file, position.into(), end.into(), chunk))
+    }
+
+    fn could_be(&self, header: &BatchHeader, indexed: Option<Offset>) -> bool {
+        let Some(indexed) = indexed else { return true };
+        (self.base_offset..=indexed).contains(&header.base_offset) && header.last_offset() <= indexed
+    }
+
+    fn scan_error(&self, error: ScanError, offset: Offset) -> LogError {
+        match error {
+            ScanError::Io(error) => self.files.io("read", Kind::Log)(error),
+            ScanError::Bad { position, error } => self.files.corrupt(position, offset, error.to_string()),
+        }
+    }
+
+    /// The headers of all batches from a position on, in turn, until `visit` says false.
+    pub(crate) fn headers_from(
+        &self,
+        position: u32,
+        mut visit: impl FnMut(u64, &BatchHeader) -> Result<bool, LogError>,
+    ) -> Result<(), LogError> {
+        if position >= self.size() {
+            return Ok(());
+        }
+        let mut scan = self.scan(position, self.size(), SCAN_CHUNK)?;
+        let mut next_offset = self.base_offset;
+        loop {
+            match scan.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some((position, header))) => {
+                    next_offset = header.next_offset();
+                    if !visit(position, &header)? {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(self.scan_error(error, next_offset)),
+            }
+        }
+    }
+
+    /// The bytes of a batch that has been found.
+    pub(crate) fn read_batch(&self, position: u64, header: &BatchHeader) -> Result<Vec<u8>, LogError> {
+        let file = self.files.get(Kind::Log).map_err(self.files.io("open", Kind::Log))?;
+        // The scan that found the header found the batch to be within the file.
+        let mut bytes = vec![0; header.size()];
+        let count = read_full_at(&*file, &mut bytes, position).map_err(self.files.io("read", Kind::Log))?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    /// Looks up what an append needs to know of a segment that was there before: the offset after its last batch, and
+    /// the timestamp of its first.
+    pub(crate) fn prepare_for_append(&self) -> Result<(Offset, Option<i64>), LogError> {
+        let last = self.offset_index.last(&self.files);
+        let last = last.map_err(self.files.io("read", Kind::OffsetIndex))?;
+        let start = match last {
+            Some(entry) => self.find(entry.offset)?.map_or(0, |place| place.position),
+            None => 0,
+        };
+        let mut next_offset = self.base_offset;
+        self.headers_from(start, |_, header| {
+            next_offset = header.next_offset();
+            Ok(true)
+        })?;
+        let mut first_timestamp = None;
+        self.headers_from(0, |_, header| {
+            first_timestamp = Some(header.max_timestamp);
+            Ok(false)
+        })?;
+        self.max_timestamp()?;
+        Ok((next_offset, first_timestamp))
+    }
+
+    /// The largest timestamp, and the last offset of the first batch that has it; that of no record if there is none.
+    pub(crate) fn max_timestamp(&self) -> Result<TimeEntry, LogError> {
+        if let Some(max) = self.recent.read().max_timestamp {
+            return Ok(max);
+        }
+        let max = self.find_max_timestamp()?;
+        Ok(*self.recent.write().max_timestamp.get_or_insert(max))
+    }
+
+    /// Looks up the largest timestamp: the last entry of the time index, or what comes after it.
+    pub(crate) fn find_max_timestamp(&self) -> Result<TimeEntry, LogError> {
+        let mut max = TimeEntry::none(self.base_offset);
+        let last = self.time_index.last(&self.files);
+        let last = last.map_err(self.files.io("read", Kind::TimeIndex))?;
+        let mut start = 0;
+        if let Some(entry) = last
+            && let Some(place) = self.checked_time_entry(&entry)?
+        {
+            max = entry;
+            start = place.position;
+        }
+        self.headers_from(start, |_, header| {
+            if header.max_timestamp > max.timestamp {
+                max = TimeEntry { timestamp: header.max_timestamp, offset: header.last_offset() };
+            }
+            Ok(true)
+        })?;
+        Ok(max)
+    }
+
+    /// The batch that a time index entry speaks of, if the entry is right.
+    fn checked_time_entry(&self, entry: &TimeEntry) -> Result<Option<BatchPlace>, LogError> {
+        let Some(place) = self.find(entry.offset)? else { return Ok(None) };
+        let mut right = false;
+        self.headers_from(place.position, |_, header| {
+            right = header.max_timestamp == entry.timestamp;
+            Ok(false)
+        })?;
+        if !right {
+            let path = self.files.path(Kind::TimeIndex);
+            tracing::warn!(path = %path.display(), "wrong entry in a time index, searching without it");
+        }
+        Ok(right.then_some(place))
+    }
+
+    /// Where to begin looking for a timestamp: no batch before it has one as large.
+    pub(crate) fn floor_of_timestamp(&self, timestamp: i64) -> Result<u32, LogError> {
+        let entry = self.time_index.floor(&self.files, |entry| entry.timestamp < timestamp);
+        let entry = entry.map_err(self.files.io("read", Kind::TimeIndex))?;
+        let place = match entry {
+            Some(entry) => self.checked_time_entry(&entry)?,
+            None => None,
+        };
+        Ok(place.map_or(0, |place| place.position))
+    }
+
+    /// For a segment without timestamps, the time of its last change stands in.
+    pub(crate) fn largest_timestamp(&self) -> Result<i64, LogError> {
+        let max = self.max_timestamp()?;
+        if max.timestamp != NO_TIMESTAMP {
+            return Ok(max.timestamp);
+        }
+        let path = self.files.path(Kind::Log);
+        match self.files.disk().metadata(&path) {
+            Ok(metadata) => Ok(metadata.modified_ms),
+            // The file of a log that nothing was ever appended to is not made yet.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(i64::MAX),
+            Err(error) => Err(self.files.io("look at", Kind::Log)(error)),
+        }
+    }
+
+    /// The index of aborted transactions.
+    pub(crate) fn with_txn_index<T>(
+        &self,
+        action: &'static str,
+        act: impl FnOnce(TxnIndex<'_>) -> std::io::Result<T>,
+    ) -> Result<T, LogError> {
+        let path = self.files.path(Kind::TxnIndex);
+        act(TxnIndex { disk: self.files.disk(), path: &path }).map_err(self.files.io(action, Kind::TxnIndex))
+    }
+}

@@ -1,0 +1,85 @@
+//! What the tests of a log share: a log on a disk in memory, and batches to put into it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ottla_log::disk::SimDisk;
+use ottla_log::{AppendInfo, Log, LogConfig, LogContext, OpenOptions, RecoveryReport, TopicPartition};
+use ottla_protocol::records::{BatchBuilder, BatchBytes, batches};
+use ottla_protocol::{LeaderEpoch, Offset};
+
+pub(crate) fn partition() -> TopicPartition {
+    TopicPartition::new("orders", 3)
+}
+
+pub(crate) fn dir() -> PathBuf {
+    PathBuf::from("/data/orders-3")
+}
+
+pub(crate) fn context(disk: &SimDisk) -> LogContext {
+    LogContext::new(Arc::new(disk.clone()), 8)
+}
+
+/// Small segments and many index entries.
+pub(crate) fn config() -> LogConfig {
+    LogConfig { segment_bytes: 2000, index_interval_bytes: 200, ..LogConfig::default() }
+}
+
+pub(crate) fn options() -> OpenOptions {
+    OpenOptions { config: config(), ..OpenOptions::new(partition(), dir(), 0) }
+}
+
+pub(crate) fn open_with(disk: &SimDisk, options: OpenOptions) -> (Log, RecoveryReport) {
+    Log::open(&context(disk), options).expect("opens")
+}
+
+pub(crate) fn open(disk: &SimDisk) -> Log {
+    open_with(disk, options()).0
+}
+
+/// A batch whose records have the timestamps.
+pub(crate) fn batch(timestamps: &[i64]) -> Vec<u8> {
+    let mut builder = BatchBuilder::new();
+    for timestamp in timestamps {
+        let value = format!("value of {timestamp} {}", "x".repeat(*timestamp as usize % 50));
+        builder.append(*timestamp, Some(b"key"), Some(value.as_bytes()), &[]);
+    }
+    builder.build()
+}
+
+pub(crate) fn append(log: &mut Log, timestamps: &[i64], epoch: i32) -> AppendInfo {
+    let bytes = batch(timestamps);
+    let mut batch = BatchBytes::new(&bytes).expect("sound");
+    log.append(&mut batch, LeaderEpoch(epoch), timestamps[0]).expect("appends")
+}
+
+/// Offsets and timestamps of all records that can be read from `start` up to `upper_bound`.
+pub(crate) fn read_records(log: &Log, start: i64, upper_bound: i64) -> Vec<(i64, i64)> {
+    let reader = log.reader();
+    let mut records = Vec::new();
+    let mut next = Offset(start);
+    loop {
+        let read = reader.read(next, 300, Offset(upper_bound), true).expect("in range");
+        let Some(region) = read.region else { return records };
+        let mut bytes = Vec::new();
+        region.read(&mut bytes).expect("reads");
+        let mut any = false;
+        for batch in batches(&bytes).map_while(Result::ok) {
+            assert_eq!(batch.verify_crc(), Ok(()));
+            for record in &batch.records(1 << 20).expect("readable") {
+                let record = record.expect("sound");
+                if record.offset >= next {
+                    records.push((record.offset.0, record.timestamp));
+                }
+            }
+            next = batch.next_offset();
+            any = true;
+        }
+        assert!(any, "a region begins with a whole batch");
+    }
+}
+
+pub(crate) fn all_records(log: &Log) -> Vec<(i64, i64)> {
+    read_records(log, log.log_start_offset().0, log.log_end_offset().0)
+}
