@@ -32,6 +32,8 @@ mod records;
 mod request;
 mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod turn;
 mod versioned;

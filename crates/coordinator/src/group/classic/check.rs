@@ -2,6 +2,8 @@
 
 use super::group::{ClassicGroup, ClassicGroupState};
 use crate::group::timers::{Timer, Timers};
+#[cfg(test)]
+use ottla_protocol::messages::GroupMetadataValue;
 use std::collections::BTreeMap;
 
 impl ClassicGroup {
@@ -92,6 +94,14 @@ impl ClassicGroup {
             "7: {id}: all have synced, and nothing follows"
         );
         assert!(completes || self.sync_write.is_none(), "7: {id}: an assignment outlived its generation");
+    }
+
+    /// The record of the group, but for its time, unless it rebalances.
+    #[cfg(test)]
+    pub(in crate::group) fn settled_record(&self) -> Option<GroupMetadataValue> {
+        let is_settled = matches!(self.state, ClassicGroupState::Empty | ClassicGroupState::Stable);
+        let record = || self.record(|member| member.assignment.clone());
+        is_settled.then(|| GroupMetadataValue { current_state_timestamp: 0, ..record() })
     }
 
     /// Whether somebody of this id is a member, or was given the id to become one.

@@ -111,7 +111,10 @@ impl ClassicGroup {
 
     fn join_new_member(&mut self, turn: &mut Turn<'_>, request: Join) {
         let prefix = request.group_instance_id.as_ref().unwrap_or(&request.client_id);
-        let member_id = turn.member_ids.next(prefix);
+        let mut member_id = turn.member_ids.next(prefix);
+        while self.knows(&member_id) {
+            member_id = turn.member_ids.next(prefix);
+        }
         let known = request.group_instance_id.as_ref().and_then(|id| self.static_members.get(id)).cloned();
         if let Some(known) = known {
             self.join_returning_static_member(turn, request, &known, member_id);

@@ -1,0 +1,5 @@
+//! Stories with their expected effects, and random lives whose end the log must tell.
+
+mod host;
+mod random;
+mod scenario;
