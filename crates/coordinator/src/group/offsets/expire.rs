@@ -130,3 +130,41 @@ impl Tombstones {
         (batch, is_new)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(group: &str, count: i32) -> Vec<OffsetKey> {
+        let key = |partition| OffsetKey { group: group.into(), topic: "t".repeat(200).into(), partition };
+        (0..count).map(key).collect()
+    }
+
+    /// Offsets and groups of each batch.
+    fn check(adds: &[(i32, bool)], expected: &[(usize, usize)]) {
+        let mut tombstones = Tombstones::default();
+        for (at, (count, ends)) in adds.iter().enumerate() {
+            let group = format!("g{at}");
+            tombstones.add(keys(&group, *count), ends.then(|| group.clone().into()));
+        }
+        let batches = &tombstones.batches;
+        let counts: Vec<_> = batches.iter().map(|batch| (batch.offsets.len(), batch.groups.len())).collect();
+        assert_eq!(counts, expected);
+        assert!(batches.iter().all(|batch| batch.bytes <= TOMBSTONE_BYTES_MAX));
+    }
+
+    #[test]
+    fn groups_share_a_batch_up_to_its_bound() {
+        check(&[], &[]);
+        check(&[(0, false)], &[]);
+        check(&[(0, true), (2, true), (1, false)], &[(3, 2)]);
+        // A thousand keys of this length are a batch and a bit.
+        check(&[(1_000, false), (500, true)], &[(1_120, 0), (380, 0)]);
+        check(&[(1_000, true), (100, true), (100, true)], &[(1_119, 2), (81, 0)]);
+    }
+
+    #[test]
+    fn a_group_with_offsets_in_two_batches_does_not_end_with_them() {
+        check(&[(2_000, true), (1, true)], &[(1_120, 0), (881, 1)]);
+    }
+}

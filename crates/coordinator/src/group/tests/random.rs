@@ -14,9 +14,9 @@ use ottla_protocol::messages::{
     offset_commit_request, offset_delete_request, offset_fetch_request, sync_group_request,
 };
 use ottla_protocol::{ByteString, ErrorCode, TopicId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-const GROUPS: [&str; 3] = ["a", "b", "c"];
+const GROUPS: [&str; 2] = ["a", "b"];
 const TOPICS: [&str; 3] = ["t", "u", "v"];
 const INSTANCES: [&str; 2] = ["i1", "i2"];
 const ERRORS: [ErrorCode; 3] =
@@ -24,9 +24,9 @@ const ERRORS: [ErrorCode; 3] =
 
 #[test]
 fn a_replay_of_the_log_gives_what_readers_see() {
-    for seed in 1..=120 {
+    for seed in 1..=90 {
         // Some brokers lose writes; where none is lost, groups are what the log says too.
-        Life::new(seed, seed % 3 == 0).live(400);
+        Life::new(seed, seed % 3 == 0).live(300);
     }
 }
 
@@ -76,6 +76,8 @@ struct Life {
     host: Host,
     loses_writes: bool,
     clients: Vec<Client>,
+    /// Those that were told of a generation and have not synced.
+    to_sync: VecDeque<Client>,
     /// JoinGroups that are not answered: group and instance.
     joins: BTreeMap<RequestId, (ByteString, Option<ByteString>)>,
 }
@@ -95,6 +97,7 @@ impl Life {
             host: Host::new(settings, seed),
             loses_writes,
             clients: Vec::new(),
+            to_sync: VecDeque::new(),
             joins: BTreeMap::new(),
         }
     }
@@ -104,7 +107,7 @@ impl Life {
         let told = Told(self.seed);
         for _ in 0..steps {
             self.act();
-            if self.host.pending.is_empty() {
+            if self.host.pending.is_empty() && self.random.one_in(3) {
                 self.compare();
             }
         }
@@ -115,9 +118,18 @@ impl Life {
     }
 
     fn act(&mut self) {
+        // Most clients do as they should.
+        if !self.random.one_in(3)
+            && let Some(client) = self.to_sync.pop_front()
+        {
+            return self.sync(client);
+        }
         match self.random.below(24) {
             0..=4 => self.join(),
-            5..=8 => self.sync(),
+            5..=8 => {
+                let client = self.client();
+                self.sync(client);
+            }
             9..=10 => self.heartbeat(),
             11 => self.leave(),
             12..=14 => self.commit_offsets(),
@@ -152,14 +164,18 @@ impl Life {
             let Effect::Reply { id, response: GroupResponse::JoinGroup(joined) } = effect else { continue };
             let (group, instance) = self.joins.remove(id).expect("somebody asked");
             self.clients.retain(|client| client.member_id != joined.member_id);
-            self.clients.push(Client {
+            let client = Client {
                 group,
                 member_id: joined.member_id.clone(),
                 instance,
                 generation: joined.generation_id,
                 protocol: joined.protocol_name.clone().unwrap_or_default(),
                 members: joined.members.iter().map(|member| member.member_id.clone()).collect(),
-            });
+            };
+            if joined.error_code == 0 {
+                self.to_sync.push_back(client.clone());
+            }
+            self.clients.push(client);
         }
         // Clients go; the last ones matter.
         let excess = self.clients.len().saturating_sub(12);
@@ -215,8 +231,7 @@ impl Life {
         self.request(i16::try_from(version).expect("versions are small"), GroupRequest::JoinGroup(request));
     }
 
-    fn sync(&mut self) {
-        let client = self.client();
+    fn sync(&mut self, client: Client) {
         let assign = |member_id: &ByteString| sync_group_request::SyncGroupRequestAssignment {
             member_id: member_id.clone(),
             assignment: Bytes::copy_from_slice(format!("{}@{}", &**member_id, client.generation).as_bytes()),
