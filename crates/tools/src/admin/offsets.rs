@@ -211,26 +211,18 @@ impl Admin {
         &self,
         wanted: &[(TopicPartition, i64)],
     ) -> Result<BTreeMap<TopicPartition, LogOffset>, Exception> {
-        let mut found = BTreeMap::new();
-        let answered = self
-            .client
-            .retry(async || {
-                let missing: Vec<_> =
-                    wanted.iter().filter(|(partition, _)| !found.contains_key(partition)).collect();
-                self.list_offsets_once(&missing, &mut found).await
-            })
-            .await;
-        answered.map_err(|error| Exception::of_client("listOffsets", &error))?;
-        Ok(found)
+        let found = self.client.retry(|| self.list_offsets_once(wanted)).await;
+        found.map_err(|error| Exception::of_client("listOffsets", &error))
     }
 
     async fn list_offsets_once(
         &self,
-        wanted: &[&(TopicPartition, i64)],
-        found: &mut BTreeMap<TopicPartition, LogOffset>,
-    ) -> ottla_client::Result<()> {
+        wanted: &[(TopicPartition, i64)],
+    ) -> ottla_client::Result<BTreeMap<TopicPartition, LogOffset>> {
         let mut topics: Vec<&str> = wanted.iter().map(|((topic, _), _)| topic.as_str()).collect();
+        topics.sort_unstable();
         topics.dedup();
+        let mut found = BTreeMap::new();
         let known = self.client.refresh(Some(&topics)).await?;
         let mut by_leader: BTreeMap<
             BrokerId,
@@ -274,7 +266,7 @@ impl Admin {
                 }
             }
         }
-        Ok(())
+        Ok(found)
     }
 }
 
