@@ -1,1 +1,5 @@
-//! Placeholder until the crate's first commit.
+//! The broker: sockets, API handlers, and what runs behind them. The only async crate.
+
+pub mod api;
+pub mod net;
+pub mod node;

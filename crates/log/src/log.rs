@@ -179,7 +179,7 @@ impl Log {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn close(mut self) -> Result<(), LogError> {
+    pub fn close(&mut self) -> Result<(), LogError> {
         self.check_online()?;
         self.finish_active(true)?;
         self.write_epochs()?;
@@ -197,13 +197,15 @@ impl Log {
     ///
     /// # Errors
     /// What the disk says; the log is then as it was.
-    pub fn delete(self, unique: u128) -> Result<DeletedLog, LogError> {
+    pub fn delete(&mut self, unique: u128) -> Result<DeletedLog, LogError> {
         let from = self.dir();
         let name = names::aside_dir(self.topic_partition(), unique, DirKind::Delete);
         let to = from.with_file_name(name);
         self.context.disk().rename(&from, &to).map_err(self.shared.dir.io("rename", &from))?;
         self.shared.dir.set(to);
-        Ok(DeletedLog { context: self.context, shared: self.shared })
+        // Nothing is appended any more.
+        self.durable.has_failed = true;
+        Ok(DeletedLog { context: self.context.clone(), shared: self.shared.clone() })
     }
 
     pub(crate) fn segments(&self) -> Arc<Vec<Arc<Segment>>> {

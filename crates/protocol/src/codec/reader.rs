@@ -154,17 +154,18 @@ impl<'a> Reader<'a> {
         Err(DecodeError::Varint)
     }
 
-    /// Length or count of what follows; `None` is null. Never more than the bytes that are left.
+    /// Length or count of what follows. `None` is null: -1, and as Kafka has it any other number below zero. Never more
+    /// than the bytes that are left.
     fn length(&mut self, flexible: bool, short: bool) -> DecodeResult<Option<usize>> {
         let length = match (flexible, short) {
-            (true, _) => i64::from(self.uvarint()?) - 1,
-            (false, true) => i64::from(self.i16()?),
-            (false, false) => i64::from(self.i32()?),
+            (true, _) => self.uvarint()?.cast_signed().wrapping_sub(1),
+            (false, true) => i32::from(self.i16()?),
+            (false, false) => self.i32()?,
         };
         match usize::try_from(length) {
             Ok(length) if length <= self.rest.len() => Ok(Some(length)),
-            Err(_) if length == -1 => Ok(None),
-            _ => Err(DecodeError::Length(length)),
+            Ok(_) => Err(DecodeError::Length(length.into())),
+            Err(_) => Ok(None),
         }
     }
 

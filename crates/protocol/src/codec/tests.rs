@@ -66,9 +66,17 @@ fn a_count_larger_than_the_frame_is_refused() {
         assert_eq!(decode_all(&frame, |r| MetadataRequest::decode(r, version)), Err(expected));
     };
     check(&[0x7f, 0xff, 0xff, 0xff], 0, DecodeError::Length(i32::MAX.into()));
-    check(&[0xff, 0xff, 0xff, 0xfe], 0, DecodeError::Length(-2));
-    check(&[0xff, 0xff, 0xff, 0xff, 0x0f], 9, DecodeError::Length(i64::from(u32::MAX) - 1));
+    check(&[0xff, 0xff, 0xff, 0xff, 0x07], 9, DecodeError::Length(i64::from(i32::MAX) - 1));
     check(&[0xff, 0xff, 0xff, 0xff, 0xff, 0x0f], 9, DecodeError::Varint);
+}
+
+#[test]
+fn a_count_below_zero_is_null() {
+    for (bytes, version) in [(&[0xff, 0xff, 0xff, 0xfe][..], 1), (&[0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0], 9)] {
+        let frame = Bytes::copy_from_slice(bytes);
+        let request = MetadataRequest::decode(&mut Reader::new(&frame), version).unwrap();
+        assert_eq!(request.topics, None, "{bytes:?}");
+    }
 }
 
 #[test]

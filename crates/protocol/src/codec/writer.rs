@@ -62,13 +62,14 @@ pub struct Writer {
     inserted: usize,
 }
 
-impl Writer {
-    /// A writer whose buffer is this vector, emptied: so that a connection can use one again and again.
-    pub fn reusing(mut buffer: Vec<u8>) -> Writer {
-        buffer.clear();
+impl From<Vec<u8>> for Writer {
+    /// A writer that goes on behind these bytes.
+    fn from(buffer: Vec<u8>) -> Writer {
         Writer { buffer, inserts: Vec::new(), inserted: 0 }
     }
+}
 
+impl Writer {
     /// Size of all that was written.
     pub fn len(&self) -> usize {
         self.buffer.len() + self.inserted

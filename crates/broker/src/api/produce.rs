@@ -1,0 +1,128 @@
+//! Produce (0): appends record batches to partitions.
+//!
+//! Versions: 3 record batches v2 (KIP-98) · 5 log start offset · 7 zstd (KIP-110) · 8 record errors (KIP-467) · 9 flexible ·
+//! 10 current leader in the answer (KIP-951) · 11–12 transactions (KIP-890) · 13 topic ids (KIP-516).
+//! Versions 0 to 2 are advertised for old librdkafka (KAFKA-18659) and never served.
+
+use super::call::{Call, Handled};
+use super::table::Entry;
+use super::topics::{find_partition, find_topic, is_internal};
+use crate::net::Answer;
+use crate::node::clock;
+use crate::node::images::Images;
+use crate::node::partition::{AppendError, Appended};
+use crate::node::partitions::Partitions;
+use ottla_metadata::{Image, Topic};
+use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use ottla_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
+use ottla_protocol::messages::{ProduceRequest, ProduceResponse};
+use ottla_protocol::records::InvalidRecord;
+use ottla_protocol::{ApiKey, ErrorCode, Records};
+
+pub(super) const ENTRY: Entry =
+    Entry { key: ApiKey::Produce, handle: |parts, call| handle(call, &parts.images, &parts.partitions) };
+
+/// The client id of Kafka's admin client, which alone may write to internal topics.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
+fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
+    let request: ProduceRequest = call.decode()?;
+    let image = images.current();
+    let producing =
+        Producing { call, image: &image, partitions, acks: request.acks, now_ms: clock::now_ms() };
+    let responses: Vec<TopicProduceResponse> =
+        request.topic_data.iter().map(|topic| producing.topic(topic)).collect();
+    if request.acks == 0 {
+        return Ok(silence(&responses));
+    }
+    call.reply(&ProduceResponse { responses, ..ProduceResponse::default() })
+}
+
+/// What a producer that wants no answer gets: a closed connection is the only way to tell it that something failed.
+fn silence(responses: &[TopicProduceResponse]) -> Answer {
+    let failed =
+        responses.iter().flat_map(|topic| &topic.partition_responses).find(|one| one.error_code != 0);
+    match failed {
+        None => Answer::Silent,
+        Some(one) => {
+            let error = ErrorCode::from_code(one.error_code);
+            Answer::Close(format!("a Produce with acks=0 failed with {error}"))
+        }
+    }
+}
+
+/// What all partitions of one request share.
+struct Producing<'a> {
+    call: &'a Call,
+    image: &'a Image,
+    partitions: &'a Partitions,
+    acks: i16,
+    now_ms: i64,
+}
+
+impl Producing<'_> {
+    fn topic(&self, topic: &TopicProduceData) -> TopicProduceResponse {
+        let by_id = self.call.version >= 13;
+        let found = find_topic(self.image, by_id, &topic.name, topic.topic_id);
+        let found = found.and_then(|found| may_write(found, self.call.client_id()));
+        let respond = |data: &PartitionProduceData| {
+            let appended = found.and_then(|found| find_partition(self.partitions, found, data.index));
+            let appended = appended.map_err(AppendError::from).and_then(|partition| {
+                let records = data.records.as_ref().and_then(Records::bytes);
+                partition.produce(
+                    records.map(AsRef::as_ref).unwrap_or_default(),
+                    self.call.version,
+                    self.acks,
+                    self.now_ms,
+                )
+            });
+            response(data.index, appended)
+        };
+        TopicProduceResponse {
+            name: topic.name.clone(),
+            topic_id: topic.topic_id,
+            partition_responses: topic.partition_data.iter().map(respond).collect(),
+            ..TopicProduceResponse::default()
+        }
+    }
+}
+
+/// Only the admin client may write to Kafka's own topics.
+fn may_write<'t>(topic: &'t Topic, client_id: &str) -> Result<&'t Topic, ErrorCode> {
+    if is_internal(&topic.name) && client_id != ADMIN_CLIENT_ID {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    Ok(topic)
+}
+
+fn response(index: i32, appended: Result<Appended, AppendError>) -> PartitionProduceResponse {
+    match appended {
+        Ok(appended) => PartitionProduceResponse {
+            index,
+            base_offset: appended.base_offset.0,
+            log_append_time_ms: appended.log_append_time.unwrap_or(-1),
+            log_start_offset: appended.log_start_offset.0,
+            ..PartitionProduceResponse::default()
+        },
+        Err(error) => PartitionProduceResponse {
+            index,
+            error_code: error.code.into(),
+            base_offset: -1,
+            log_append_time_ms: -1,
+            log_start_offset: error.log_start_offset.0,
+            error_message: error.message.map(Into::into),
+            record_errors: error.record_errors.into_iter().map(record_error).collect(),
+            ..PartitionProduceResponse::default()
+        },
+    }
+}
+
+fn record_error(invalid: InvalidRecord) -> BatchIndexAndErrorMessage {
+    BatchIndexAndErrorMessage {
+        batch_index: invalid.batch_index,
+        batch_index_error_message: Some(invalid.message.into()),
+        ..BatchIndexAndErrorMessage::default()
+    }
+}

@@ -1,0 +1,174 @@
+//! Listening sockets and the data threads: one single-threaded runtime each, so that a request is read, handled and
+//! answered without ever changing threads.
+
+use super::connection::{Closed, Limits, Peer, Service, serve};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// How long accepting rests after it failed: out of file descriptors is a state that passes.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Length of the queue of connections that are not accepted yet.
+const BACKLOG: i32 = 1024;
+
+/// Opens a listening socket.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // So that the same port can be bound for IPv4 beside it.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The data threads of a running broker.
+pub struct Network {
+    threads: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+/// The way to one data thread.
+struct Lane {
+    sender: mpsc::UnboundedSender<(TcpStream, Peer)>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Network {
+    /// Starts `threads` data threads that serve what is accepted on `listeners`, each with its index.
+    pub fn start<S: Service>(
+        listeners: Vec<(usize, TcpListener)>,
+        threads: usize,
+        service: Arc<S>,
+        limits: Limits,
+    ) -> io::Result<Network> {
+        assert!(threads > 0, "somebody has to serve");
+        let (stop, stopped) = watch::channel(false);
+        let mut lanes = Vec::new();
+        let mut receivers = Vec::new();
+        for _ in 0..threads {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let connections = Arc::new(AtomicUsize::new(0));
+            receivers.push((receiver, Arc::clone(&connections)));
+            lanes.push(Lane { sender, connections });
+        }
+        let lanes = Arc::new(lanes);
+        let mut listeners = Some(listeners);
+        let mut handles = Vec::new();
+        for (index, (receiver, connections)) in receivers.into_iter().enumerate() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+            // The first thread accepts for all.
+            let listeners = listeners.take().unwrap_or_default();
+            let (service, lanes, stopped) = (Arc::clone(&service), Arc::clone(&lanes), stopped.clone());
+            let run = async move {
+                for (index, listener) in listeners {
+                    tokio::spawn(accept(
+                        tokio::net::TcpListener::from_std(listener)?,
+                        index,
+                        Arc::clone(&lanes),
+                    ));
+                }
+                drop(lanes);
+                serve_all(receiver, connections, service, limits, stopped).await;
+                Ok::<(), io::Error>(())
+            };
+            let thread = std::thread::Builder::new().name(format!("data-{index}")).spawn(move || {
+                if let Err(error) = runtime.block_on(run) {
+                    tracing::error!(%error, "a data thread could not start");
+                }
+            })?;
+            handles.push(thread);
+        }
+        Ok(Network { threads: handles, stop })
+    }
+
+    /// Stops accepting, closes all connections and waits for the threads.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a data thread panicked");
+            }
+        }
+    }
+}
+
+/// Accepts for ever and hands each connection to the thread that has the fewest.
+async fn accept(listener: tokio::net::TcpListener, index: usize, lanes: Arc<Vec<Lane>>) {
+    loop {
+        let accepted = listener.accept().await;
+        match accepted.and_then(|(stream, address)| prepare(stream, Peer { address, listener: index })) {
+            Ok(connection) => {
+                let lane = lanes.iter().min_by_key(|lane| lane.connections.load(Ordering::Relaxed));
+                let lane = lane.expect("there is at least one data thread");
+                lane.connections.fetch_add(1, Ordering::Relaxed);
+                // Fails only when that thread has stopped: then the process is stopping, and the socket is closed.
+                lane.sender.send(connection).ok();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn prepare(stream: tokio::net::TcpStream, peer: Peer) -> io::Result<(TcpStream, Peer)> {
+    stream.set_nodelay(true)?;
+    Ok((stream.into_std()?, peer))
+}
+
+/// One data thread: serves the connections that come down its lane until it is told to stop.
+async fn serve_all<S: Service>(
+    mut lane: mpsc::UnboundedReceiver<(TcpStream, Peer)>,
+    connections: Arc<AtomicUsize>,
+    service: Arc<S>,
+    limits: Limits,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let (stream, peer) = tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            connection = lane.recv() => match connection {
+                Some(connection) => connection,
+                None => return,
+            },
+        };
+        let (service, connections) = (Arc::clone(&service), Arc::clone(&connections));
+        tokio::spawn(async move {
+            let _counted = Counted(connections);
+            match tokio::net::TcpStream::from_std(stream) {
+                Ok(stream) => report(peer, serve(stream, peer, &*service, limits).await),
+                Err(error) => report(peer, Closed::Io(error)),
+            }
+        });
+    }
+}
+
+/// Takes a connection out of its thread's count when it ends, however it ends.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn report(peer: Peer, closed: Closed) {
+    let peer = peer.address;
+    match closed {
+        Closed::ByPeer => tracing::debug!(%peer, "connection closed by the client"),
+        Closed::Idle => tracing::debug!(%peer, "connection closed: idle for too long"),
+        Closed::Refused(cause) => {
+            tracing::info!(%peer, cause, "connection closed: what it sent is not a valid request")
+        }
+        Closed::Io(error) => tracing::debug!(%peer, %error, "connection closed: the socket failed"),
+    }
+}

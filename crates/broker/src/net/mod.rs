@@ -1,0 +1,13 @@
+//! Sockets: listeners, connections, frames. Knows nothing of what the bytes of a frame mean.
+
+mod answer;
+mod connection;
+mod frames;
+mod listener;
+mod outbox;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, Response};
+pub use connection::{Limits, Peer, Service};
+pub use listener::{Network, bind};

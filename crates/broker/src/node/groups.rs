@@ -1,0 +1,280 @@
+//! The group coordinators of this broker: one pure core for each partition of `__consumer_offsets` that it leads.
+//!
+//! A request is decided on the thread that received it, under the lock of its core; what the core wants written is
+//! appended under the same lock, so that the log has the order of the decisions. Cores that wait for time are woken by
+//! [`Groups::run_timers`].
+
+use super::clock;
+use super::images::Images;
+use super::partition::Partition;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use imbl::HashMap;
+use ottla_coordinator::group::{
+    CoordinatorRecord, DeletedTopic, Effect, GroupCoordinator, GroupRequest, GroupResponse, Input,
+    RequestContext, RequestId, Settings,
+};
+use ottla_coordinator::partition_for;
+use ottla_protocol::ErrorCode;
+use ottla_protocol::records::{BatchBuilder, batches};
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, HashMap as Waiting};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+
+/// Name of the topic whose partitions are the coordinators' logs.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// Largest size of a batch's records when they are read at load.
+const LOAD_BYTES_MAX: u64 = 1 << 30;
+/// How much of the log one read takes at load (`offsets.load.buffer.size`'s default).
+const LOAD_READ_BYTES: u32 = 5 << 20;
+
+/// What a question to a coordinator gives.
+pub enum Asked {
+    /// The answer.
+    Now(GroupResponse),
+    /// The answer when something else has happened: other members, time.
+    Later(oneshot::Receiver<GroupResponse>),
+}
+
+/// All group coordinators of this broker.
+pub struct Groups {
+    images: Arc<Images>,
+    settings: Settings,
+    cores: ArcSwap<HashMap<i32, Arc<Core>>>,
+    timers: Timers,
+}
+
+/// Deadlines of the cores, earliest first.
+#[derive(Default)]
+struct Timers {
+    due: Mutex<BTreeSet<(i64, i32)>>,
+    changed: Notify,
+}
+
+/// One core with the partition that is its log.
+struct Core {
+    partition: Arc<Partition>,
+    state: Mutex<State>,
+}
+
+struct State {
+    coordinator: GroupCoordinator,
+    waiting: Waiting<RequestId, oneshot::Sender<GroupResponse>>,
+    next_request: u64,
+    /// The deadline that stands in the timers.
+    deadline: Option<i64>,
+}
+
+impl Groups {
+    /// No coordinators yet.
+    pub fn new(images: Arc<Images>, settings: Settings) -> Groups {
+        Groups { images, settings, cores: ArcSwap::default(), timers: Timers::default() }
+    }
+
+    /// Asks the coordinator of a group.
+    pub fn ask(&self, group: &str, context: RequestContext, request: GroupRequest) -> Asked {
+        let core = self.partition_of(group).and_then(|index| self.cores.load().get(&index).cloned());
+        match core {
+            Some(core) => self.ask_core(&core, context, request),
+            None => Asked::Now(request.error_response(context.api_version, ErrorCode::NotCoordinator)),
+        }
+    }
+
+    /// Asks all of them.
+    pub fn ask_all(&self, context: &RequestContext, request: &GroupRequest) -> Vec<Asked> {
+        let cores = self.cores.load();
+        cores.values().map(|core| self.ask_core(core, context.clone(), request.clone())).collect()
+    }
+
+    /// The partition of the offsets topic that a group belongs to; nothing while the topic does not exist.
+    pub fn partition_of(&self, group: &str) -> Option<i32> {
+        let image = self.images.current();
+        let count = image.topic_by_name(OFFSETS_TOPIC)?.partitions.len();
+        Some(partition_for(group, i32::try_from(count).ok()?))
+    }
+
+    fn ask_core(&self, core: &Core, context: RequestContext, request: GroupRequest) -> Asked {
+        let (sender, mut receiver) = oneshot::channel();
+        let mut state = core.state.lock();
+        let id = RequestId(state.next_request);
+        state.next_request += 1;
+        state.waiting.insert(id, sender);
+        self.step(core, &mut state, Input::Request { id, context, request });
+        drop(state);
+        match receiver.try_recv() {
+            Ok(response) => Asked::Now(response),
+            Err(_) => Asked::Later(receiver),
+        }
+    }
+
+    /// Lets a core take in what happened and carries out what follows, until nothing more does.
+    fn step(&self, core: &Core, state: &mut State, input: Input) {
+        let mut inputs = vec![input];
+        let mut effects = Vec::new();
+        while let Some(input) = inputs.pop() {
+            state.coordinator.step(clock::now_ms(), input, &mut effects);
+            let mut outcomes = Vec::new();
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Append { write, records } => {
+                        outcomes.push(match core.partition.append(&batch(&records)) {
+                            Ok(_) => Input::Committed { write },
+                            Err(error) => Input::Failed { write, error: error.code },
+                        })
+                    }
+                    Effect::Reply { id, response } => {
+                        // The client may be gone; its connection took the receiver with it.
+                        state.waiting.remove(&id).map(|sender| sender.send(response).ok());
+                    }
+                    Effect::Unreadable { offset, reason } => {
+                        let partition = core.partition.index;
+                        tracing::error!(partition, %offset, reason, "a record of {OFFSETS_TOPIC} cannot be read");
+                    }
+                }
+            }
+            inputs.extend(outcomes.into_iter().rev());
+        }
+        self.timers.move_to(&mut state.deadline, state.coordinator.deadline(), core.partition.index);
+    }
+
+    /// This broker leads a partition of the offsets topic from now on: reads it and serves its groups.
+    pub fn load(self: &Arc<Self>, partition: Arc<Partition>) {
+        let index = partition.index;
+        self.unload(index);
+        let state = State {
+            coordinator: GroupCoordinator::new(self.settings.clone(), super::random::seed()),
+            waiting: Waiting::new(),
+            next_request: 0,
+            deadline: None,
+        };
+        let core = Arc::new(Core { partition, state: Mutex::new(state) });
+        self.cores.rcu(|cores| cores.update(index, Arc::clone(&core)));
+        if core.partition.is_empty() {
+            return self.loaded(&core);
+        }
+        let groups = Arc::clone(self);
+        let loading = std::thread::Builder::new().name(format!("group-load-{index}")).spawn(move || {
+            groups.replay(&core);
+            groups.loaded(&core);
+        });
+        if let Err(error) = loading {
+            tracing::error!(%error, index, "cannot load groups");
+        }
+    }
+
+    fn loaded(&self, core: &Core) {
+        self.step(core, &mut core.state.lock(), Input::Loaded);
+    }
+
+    fn replay(&self, core: &Core) {
+        let mut next = core.partition.log_start_offset();
+        loop {
+            let bytes = match core.partition.read_bytes(next, LOAD_READ_BYTES) {
+                Ok(bytes) if bytes.is_empty() => return,
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    tracing::error!(%error, partition = core.partition.index, "cannot read {OFFSETS_TOPIC}");
+                    return;
+                }
+            };
+            for batch in batches(&bytes) {
+                let Ok(batch) = batch else { return };
+                next = batch.next_offset();
+                if batch.is_control() {
+                    continue;
+                }
+                let Ok(records) = batch.records(LOAD_BYTES_MAX) else { continue };
+                let mut state = core.state.lock();
+                for record in records.iter().flatten() {
+                    let input = Input::Replay {
+                        offset: record.offset,
+                        key: record.key.map(Bytes::copy_from_slice),
+                        value: record.value.map(Bytes::copy_from_slice),
+                    };
+                    self.step(core, &mut state, input);
+                }
+            }
+        }
+    }
+
+    /// This broker leads the partition no more.
+    pub fn unload(&self, index: i32) {
+        if let Some(core) = self.cores.load().get(&index).cloned() {
+            self.step(&core, &mut core.state.lock(), Input::Unload);
+            self.cores.rcu(|cores| cores.without(&index));
+        }
+    }
+
+    /// Topics are gone: so are the offsets committed for them.
+    pub fn topics_deleted(&self, topics: &[DeletedTopic]) {
+        for core in self.cores.load().values() {
+            self.step(core, &mut core.state.lock(), Input::TopicsDeleted { topics: topics.to_vec() });
+        }
+    }
+
+    /// Wakes cores whose time has come. Ends never.
+    pub async fn run_timers(&self) {
+        loop {
+            match self.timers.next() {
+                Ok(index) => {
+                    if let Some(core) = self.cores.load().get(&index).cloned() {
+                        let mut state = core.state.lock();
+                        state.deadline = None;
+                        self.step(&core, &mut state, Input::Timeout);
+                    }
+                }
+                Err(Some(wait)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = self.timers.changed.notified() => {}
+                    }
+                }
+                Err(None) => self.timers.changed.notified().await,
+            }
+        }
+    }
+}
+
+impl Timers {
+    /// Puts a core's deadline where it belongs.
+    fn move_to(&self, current: &mut Option<i64>, deadline: Option<i64>, index: i32) {
+        if *current == deadline {
+            return;
+        }
+        let mut due = self.due.lock();
+        if let Some(old) = current.take() {
+            due.remove(&(old, index));
+        }
+        if let Some(at) = deadline {
+            let is_first = due.first().is_none_or(|(first, _)| at < *first);
+            due.insert((at, index));
+            if is_first {
+                self.changed.notify_one();
+            }
+        }
+        *current = deadline;
+    }
+
+    /// The next core that is due, or how long there is none.
+    fn next(&self) -> Result<i32, Option<Duration>> {
+        let mut due = self.due.lock();
+        let Some(&(at, index)) = due.first() else { return Err(None) };
+        let wait = at - clock::now_ms();
+        if wait > 0 {
+            return Err(Some(Duration::from_millis(wait.unsigned_abs())));
+        }
+        due.pop_first();
+        Ok(index)
+    }
+}
+
+fn batch(records: &[CoordinatorRecord]) -> Vec<u8> {
+    let now = clock::now_ms();
+    let mut builder = BatchBuilder::new();
+    for record in records {
+        builder.append(now, Some(&record.key), record.value.as_deref(), &[]);
+    }
+    builder.build()
+}

@@ -1,0 +1,84 @@
+//! What a node does by the clock: retention, flushing and checkpoints, forgetting producers, removing deleted logs.
+
+use super::clock;
+use super::config::Config;
+use super::log_dirs::LogDirs;
+use super::partitions::Partitions;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// The node's jobs.
+pub struct Jobs {
+    partitions: Arc<Partitions>,
+    log_dirs: Arc<LogDirs>,
+    config: Arc<Config>,
+}
+
+impl Jobs {
+    /// Works on these.
+    pub fn new(partitions: Arc<Partitions>, log_dirs: Arc<LogDirs>, config: Arc<Config>) -> Jobs {
+        Jobs { partitions, log_dirs, config }
+    }
+
+    /// Works for ever.
+    pub async fn run(&self) {
+        let settings = self.config.current();
+        let mut retention = every(settings.log.retention_check_interval_ms);
+        let mut checkpoint = every(settings.log.flush_offset_checkpoint_interval_ms.into());
+        let mut producers = every(settings.log.producer_id_expiration_check_interval_ms.into());
+        drop(settings);
+        loop {
+            tokio::select! {
+                _ = retention.tick() => self.in_background(Jobs::enforce_retention).await,
+                _ = checkpoint.tick() => self.in_background(Jobs::write_checkpoints).await,
+                _ = producers.tick() => self.forget_producers(),
+                () = self.log_dirs.removal_due() => self.in_background(Jobs::remove_deleted).await,
+            }
+        }
+    }
+
+    /// Disk work, off the thread that has the timers.
+    async fn in_background(&self, job: fn(&Jobs)) {
+        let jobs = Jobs {
+            partitions: Arc::clone(&self.partitions),
+            log_dirs: Arc::clone(&self.log_dirs),
+            config: Arc::clone(&self.config),
+        };
+        if tokio::task::spawn_blocking(move || job(&jobs)).await.is_err() {
+            tracing::error!("a background job panicked");
+        }
+    }
+
+    fn enforce_retention(&self) {
+        for partition in self.partitions.all() {
+            if let Err(error) = partition.enforce_retention(clock::now_ms()) {
+                tracing::error!(%error, "cannot delete old segments");
+            }
+        }
+    }
+
+    fn write_checkpoints(&self) {
+        self.log_dirs.write_checkpoints(&self.partitions.all());
+    }
+
+    fn remove_deleted(&self) {
+        self.log_dirs.remove_deleted(clock::now_ms());
+    }
+
+    fn forget_producers(&self) {
+        let expiration_ms = self.config.current().log.producer_id_expiration_ms.into();
+        for partition in self.partitions.all() {
+            partition.forget_producers(clock::now_ms(), expiration_ms);
+        }
+    }
+}
+
+/// Ticks, the first time after one whole interval.
+fn every(interval_ms: i64) -> tokio::time::Interval {
+    let period = Duration::from_millis(u64::try_from(interval_ms).unwrap_or(u64::MAX).max(1));
+    let mut ticks = interval(period);
+    ticks.reset();
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

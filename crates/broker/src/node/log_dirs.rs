@@ -1,0 +1,425 @@
+//! The directories of `log.dirs`: whose they are, which partition is in which, what their checkpoints say.
+
+use super::clock;
+use super::partition::Partition;
+use super::random;
+use ottla_config::{BrokerSettings, StartError};
+use ottla_log::disk::RealDisk;
+use ottla_log::{
+    DeletedLog, Log, LogConfig, LogContext, LogDir, LogDirError, LogError, MetaProperties, OffsetCheckpoint,
+    RecoveryReport, TopicPartition,
+};
+use ottla_protocol::{Offset, TopicId, Uuid};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Part of the process's limit of open files that segments may take; the rest is for sockets.
+const OPEN_FILES_SHARE: u64 = 2;
+/// Open files of segments where the limit is not known.
+const OPEN_FILES_DEFAULT: u64 = 512;
+
+/// All log directories of this node.
+pub struct LogDirs {
+    context: LogContext,
+    cluster_id: String,
+    /// Index of the directory that has the metadata log.
+    metadata: usize,
+    /// Directories that hold partitions, in the order of `log.dirs`; the metadata log's own comes behind them.
+    dirs: Mutex<Vec<Dir>>,
+    /// Directories of partitions that were found at the start and that nobody has opened yet.
+    unopened: Mutex<BTreeMap<TopicPartition, usize>>,
+    removals: Mutex<BTreeMap<i64, Vec<DeletedLog>>>,
+    removal_added: Notify,
+}
+
+struct Dir {
+    log_dir: LogDir,
+    id: Uuid,
+    holds_partitions: bool,
+    partitions: usize,
+    high_watermarks: BTreeMap<TopicPartition, Offset>,
+    /// What the checkpoints were last written with.
+    checkpointed: Vec<(OffsetCheckpoint, BTreeMap<TopicPartition, Offset>)>,
+}
+
+/// Where the metadata log is.
+pub struct MetadataPlace {
+    /// The directory around `__cluster_metadata-0`.
+    pub path: PathBuf,
+    /// The directory's id.
+    pub directory_id: Uuid,
+    /// What its logs share.
+    pub context: LogContext,
+}
+
+/// A partition's log that has been opened.
+pub struct OpenedLog {
+    /// The log.
+    pub log: Log,
+    /// Index of its directory.
+    pub log_dir: usize,
+    /// What the checkpoint says.
+    pub high_watermark: Offset,
+}
+
+/// What DescribeLogDirs tells of a directory.
+pub struct LogDirUsage {
+    /// Its index.
+    pub index: usize,
+    /// Its absolute path.
+    pub path: String,
+    /// Size of the file system, or −1.
+    pub total_bytes: i64,
+    /// What of it can be used, or −1.
+    pub usable_bytes: i64,
+}
+
+impl LogDirs {
+    /// Locks all directories, makes the ones that are not there, and checks whose they are.
+    pub fn open(settings: &BrokerSettings) -> Result<LogDirs, StartError> {
+        let context = LogContext::new(Arc::new(RealDisk), open_files_max());
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for path in &settings.log.log_dirs {
+            let path = absolute(path)?;
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        let with_partitions = paths.len();
+        let metadata_path = absolute(&settings.metadata_log.dir)?;
+        let metadata = paths.iter().position(|path| *path == metadata_path).unwrap_or_else(|| {
+            paths.push(metadata_path);
+            paths.len() - 1
+        });
+        let opened = paths.iter().map(|path| LogDir::open(&context, path).map_err(into_start_error));
+        let mut log_dirs = opened.collect::<Result<Vec<LogDir>, StartError>>()?;
+        let cluster_id = claim(&mut log_dirs, settings.roles.node_id)?;
+        let mut unopened = BTreeMap::new();
+        let mut dirs = Vec::new();
+        for (index, log_dir) in log_dirs.into_iter().enumerate() {
+            for found in log_dir.partitions().map_err(into_start_error)? {
+                let kept = found.kind == ottla_log::DirKind::Current
+                    && !found.topic_partition.topic.starts_with("__cluster_metadata");
+                if kept {
+                    unopened.insert(found.topic_partition, index);
+                }
+            }
+            let high_watermarks = log_dir.read_checkpoint(OffsetCheckpoint::Replication).unwrap_or_default();
+            let id = log_dir.meta_properties().and_then(|meta| meta.directory_id).unwrap_or_default();
+            let holds_partitions = index < with_partitions;
+            dirs.push(Dir {
+                log_dir,
+                id,
+                holds_partitions,
+                partitions: 0,
+                high_watermarks,
+                checkpointed: Vec::new(),
+            });
+        }
+        Ok(LogDirs {
+            context,
+            cluster_id,
+            metadata,
+            dirs: Mutex::new(dirs),
+            unopened: Mutex::new(unopened),
+            removals: Mutex::default(),
+            removal_added: Notify::new(),
+        })
+    }
+
+    /// The cluster that the directories belong to.
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// Ids of the directories that hold partitions.
+    pub fn directory_ids(&self) -> Vec<Uuid> {
+        self.dirs.lock().iter().filter(|dir| dir.holds_partitions).map(|dir| dir.id).collect()
+    }
+
+    /// Absolute paths of the directories that hold partitions.
+    pub fn paths(&self) -> Vec<String> {
+        let dirs = self.dirs.lock();
+        let holding = dirs.iter().filter(|dir| dir.holds_partitions);
+        holding.map(|dir| dir.log_dir.path().display().to_string()).collect()
+    }
+
+    /// Epoch of the incarnation before this one, if it closed all directories; otherwise −1.
+    pub fn previous_broker_epoch(&self) -> i64 {
+        let dirs = self.dirs.lock();
+        let epochs: BTreeSet<Option<i64>> =
+            dirs.iter().map(|dir| dir.log_dir.previous_broker_epoch()).collect();
+        match epochs.first() {
+            Some(Some(epoch)) if epochs.len() == 1 => *epoch,
+            _ => -1,
+        }
+    }
+
+    /// Where the metadata log is.
+    pub fn metadata_dir(&self) -> MetadataPlace {
+        let dirs = self.dirs.lock();
+        let dir = &dirs[self.metadata];
+        MetadataPlace {
+            path: dir.log_dir.path().to_owned(),
+            directory_id: dir.id,
+            context: self.context.clone(),
+        }
+    }
+
+    /// Opens the metadata log.
+    pub fn open_metadata_log(
+        &self,
+        topic_partition: TopicPartition,
+        topic_id: TopicId,
+        config: LogConfig,
+        now_ms: i64,
+    ) -> Result<Log, LogError> {
+        let mut options = self.dirs.lock()[self.metadata].log_dir.open_options(&topic_partition, now_ms);
+        options.config = config;
+        options.topic_id = Some(topic_id);
+        let (log, report) = Log::open(&self.context, options)?;
+        tell(&report);
+        Ok(log)
+    }
+
+    /// Opens a partition's log where it is, or begins one in the directory that has the fewest.
+    pub fn open_log(
+        &self,
+        topic_partition: TopicPartition,
+        topic_id: TopicId,
+        config: LogConfig,
+        now_ms: i64,
+    ) -> Result<OpenedLog, LogError> {
+        let found = self.unopened.lock().remove(&topic_partition);
+        let (index, mut options, high_watermark) = {
+            let mut dirs = self.dirs.lock();
+            let index = found.unwrap_or_else(|| emptiest(&dirs));
+            let dir = &mut dirs[index];
+            dir.partitions += 1;
+            let high_watermark = dir.high_watermarks.get(&topic_partition).copied().unwrap_or(Offset(0));
+            (index, dir.log_dir.open_options(&topic_partition, now_ms), high_watermark)
+        };
+        options.config = config;
+        options.topic_id = Some(topic_id);
+        if found.is_none() {
+            // What a checkpoint says of an earlier partition of this name does not concern the new one.
+            options.log_start_offset = Offset(0);
+            options.recovery_point = Offset(0);
+        }
+        let (log, report) = Log::open(&self.context, options)?;
+        tell(&report);
+        // One replica: what is in the log after a restart is all there is, and committed.
+        let high_watermark =
+            if found.is_some() { high_watermark.max(log.log_end_offset()) } else { Offset(0) };
+        Ok(OpenedLog { log, log_dir: index, high_watermark })
+    }
+
+    /// Says which directories belong to no partition of this broker; they are left alone.
+    pub fn report_strays(&self) {
+        for topic_partition in self.unopened.lock().keys() {
+            tracing::warn!(%topic_partition, "a directory belongs to no partition of this broker; it is left alone");
+        }
+    }
+
+    /// Removes a deleted log's files when the time has come.
+    pub fn remove_later(&self, log: DeletedLog, due_ms: i64) {
+        self.removals.lock().entry(due_ms).or_default().push(log);
+        self.removal_added.notify_one();
+    }
+
+    /// Ends when there is a deleted log whose files are to be removed.
+    pub async fn removal_due(&self) {
+        loop {
+            let first = self.removals.lock().keys().next().copied();
+            match first.map(|due_ms| due_ms - clock::now_ms()) {
+                None => self.removal_added.notified().await,
+                Some(wait_ms) if wait_ms <= 0 => return,
+                Some(wait_ms) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())) => {}
+                        () = self.removal_added.notified() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Removes the files of the deleted logs whose time has come.
+    pub fn remove_deleted(&self, now_ms: i64) {
+        let due = {
+            let mut removals = self.removals.lock();
+            let later = removals.split_off(&(now_ms + 1));
+            std::mem::replace(&mut *removals, later)
+        };
+        for log in due.into_values().flatten() {
+            if let Err(error) = log.remove() {
+                tracing::warn!(%error, "cannot remove a deleted log");
+            }
+        }
+    }
+
+    /// What DescribeLogDirs tells.
+    pub fn usage(&self) -> Vec<LogDirUsage> {
+        let dirs = self.dirs.lock();
+        let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let usage = |(index, dir): (usize, &Dir)| {
+            let space = dir.log_dir.space().ok();
+            LogDirUsage {
+                index,
+                path: dir.log_dir.path().display().to_string(),
+                total_bytes: space.map_or(-1, |space| number(space.total)),
+                usable_bytes: space.map_or(-1, |space| number(space.usable)),
+            }
+        };
+        dirs.iter().enumerate().filter(|(_, dir)| dir.holds_partitions).map(usage).collect()
+    }
+
+    /// Writes the checkpoints of recovery points, log starts and high watermarks, where they have changed.
+    pub fn write_checkpoints(&self, partitions: &[Arc<Partition>]) {
+        let mut dirs = self.dirs.lock();
+        for (index, dir) in dirs.iter_mut().enumerate().filter(|(_, dir)| dir.holds_partitions) {
+            let here: Vec<_> = partitions.iter().filter(|partition| partition.log_dir == index).collect();
+            if let Err(error) = dir.write_checkpoints(&here) {
+                tracing::error!(%error, "cannot write a checkpoint");
+            }
+        }
+    }
+
+    /// Closes all partitions, and says in each directory that it did: the last thing that happens there.
+    pub fn close(&self, partitions: Vec<Arc<Partition>>, broker_epoch: i64, is_clean: bool) {
+        let mut failed = BTreeSet::new();
+        for partition in &partitions {
+            if let Err(error) = partition.close(clock::now_ms()) {
+                tracing::error!(%error, "cannot close a partition");
+                failed.insert(partition.log_dir);
+            }
+        }
+        self.write_checkpoints(&partitions);
+        self.remove_deleted(i64::MAX - 1);
+        for (index, dir) in std::mem::take(&mut *self.dirs.lock()).into_iter().enumerate() {
+            if !is_clean || failed.contains(&index) {
+                continue;
+            }
+            if let Err(error) = dir.log_dir.write_clean_shutdown(broker_epoch) {
+                tracing::error!(%error, "cannot note the clean shutdown");
+            }
+        }
+    }
+}
+
+impl Dir {
+    fn write_checkpoints(&mut self, partitions: &[&Arc<Partition>]) -> Result<(), LogDirError> {
+        let mut recovery_points = BTreeMap::new();
+        let mut log_start_offsets = BTreeMap::new();
+        let mut high_watermarks = BTreeMap::new();
+        for partition in partitions {
+            let topic_partition = TopicPartition::new(&*partition.topic, partition.index);
+            let offsets = partition.checkpointed();
+            if offsets.log_start_offset > Offset(0) {
+                log_start_offsets.insert(topic_partition.clone(), offsets.log_start_offset);
+            }
+            recovery_points.insert(topic_partition.clone(), offsets.recovery_point);
+            high_watermarks.insert(topic_partition, offsets.high_watermark);
+        }
+        let now = vec![
+            (OffsetCheckpoint::RecoveryPoint, recovery_points),
+            (OffsetCheckpoint::LogStartOffset, log_start_offsets),
+            (OffsetCheckpoint::Replication, high_watermarks),
+        ];
+        for written in &now {
+            if !self.checkpointed.contains(written) {
+                let (which, offsets) = written;
+                self.log_dir.write_checkpoint(*which, offsets.iter().map(|(key, offset)| (key, *offset)))?;
+            }
+        }
+        self.checkpointed = now;
+        Ok(())
+    }
+}
+
+fn emptiest(dirs: &[Dir]) -> usize {
+    let holding = dirs.iter().enumerate().filter(|(_, dir)| dir.holds_partitions);
+    holding.min_by_key(|(_, dir)| dir.partitions).map_or(0, |(index, _)| index)
+}
+
+/// Makes sure that all directories belong to one cluster and this node; new ones are made theirs. Gives the cluster's id.
+fn claim(log_dirs: &mut [LogDir], node_id: i32) -> Result<String, StartError> {
+    let mut cluster_id: Option<(String, PathBuf)> = None;
+    for log_dir in log_dirs.iter() {
+        let Some(meta) = log_dir.meta_properties() else { continue };
+        let path = log_dir.path();
+        if let Some(found) = meta.node_id.filter(|found| *found != node_id) {
+            return Err(StartError::new(
+                format!("{} belongs to node {found}, and node.id is {node_id}", path.display()),
+                format!("set node.id={found}, or give this node another directory in log.dirs"),
+            ));
+        }
+        match (&cluster_id, &meta.cluster_id) {
+            (Some((known, other)), Some(found)) if known != found => {
+                return Err(StartError::new(
+                    format!(
+                        "{} belongs to cluster {found}, and {} to cluster {known}",
+                        path.display(),
+                        other.display()
+                    ),
+                    "take the directory that does not belong here out of log.dirs",
+                ));
+            }
+            (None, Some(found)) => cluster_id = Some((found.clone(), path.to_owned())),
+            _ => {}
+        }
+    }
+    let cluster_id = cluster_id.map_or_else(new_cluster_id, |(id, _)| id);
+    for log_dir in log_dirs {
+        let has_id = log_dir.meta_properties().is_some_and(|meta| meta.directory_id.is_some());
+        if !has_id {
+            let meta = MetaProperties::new(cluster_id.clone(), node_id, random::uuid());
+            log_dir.set_meta_properties(meta).map_err(into_start_error)?;
+        }
+    }
+    Ok(cluster_id)
+}
+
+/// The id of a new cluster: `CLUSTER_ID` if the container was given one.
+fn new_cluster_id() -> String {
+    std::env::var("CLUSTER_ID").ok().filter(|id| !id.is_empty()).unwrap_or_else(|| random::uuid().to_string())
+}
+
+fn absolute(path: &str) -> Result<PathBuf, StartError> {
+    std::path::absolute(Path::new(path))
+        .map_err(|error| StartError::new(format!("log.dirs has {path:?}: {error}"), "name a directory"))
+}
+
+fn into_start_error(error: LogDirError) -> StartError {
+    let fix = match &error {
+        LogDirError::Locked { .. } => "stop the broker that runs there, or set log.dirs to another directory",
+        LogDirError::NotADirectory { .. } => "set log.dirs to a directory",
+        _ => "look at the directory and its permissions, or set log.dirs to another one",
+    };
+    StartError::new(error.to_string(), fix)
+}
+
+/// How many files of segments may be open at once.
+fn open_files_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    usize::try_from(limit.map_or(OPEN_FILES_DEFAULT, |limit| limit / OPEN_FILES_SHARE)).unwrap_or(usize::MAX)
+}
+
+/// Says what recovery took away.
+fn tell(report: &RecoveryReport) {
+    let partition = &report.topic_partition;
+    for cut in &report.cuts {
+        let (file, what) = (cut.path.display(), &cut.what);
+        tracing::warn!(%partition, %file, cut.position, cut.bytes, offset = %cut.offset, what, "cut a torn tail off");
+    }
+    for (file, bytes) in &report.removed_segments {
+        tracing::warn!(%partition, file = %file.display(), bytes, "removed a segment behind a torn one");
+    }
+    if let Some(offset) = report.missing_before {
+        tracing::error!(%partition, %offset, end = %report.end_offset, "records that had been flushed are missing");
+    }
+}

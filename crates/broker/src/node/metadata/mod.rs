@@ -1,0 +1,273 @@
+//! The metadata thread: owns the metadata log, and lets quorum and controller decide.
+//!
+//! ```text
+//! request → controller → records → log → quorum: high watermark → image → publisher → controller: committed → reply
+//! ```
+//!
+//! Everything happens in that order on one thread, so whoever gets an answer finds this broker in the state that it tells
+//! of.
+
+mod checkpoint;
+mod storage;
+
+pub use storage::{Formatted, open_storage};
+
+use super::clock;
+use super::controller::Command;
+use super::publisher::Publisher;
+use ottla_config::StartError;
+use ottla_controller::{Controller, ControllerResponse, RequestId};
+use ottla_log::LogError;
+use ottla_metadata::{Loader, MetadataRecord, ReplayError};
+use ottla_protocol::records::{BatchBuilder, RecordError};
+use ottla_protocol::{ErrorCode, LeaderEpoch, Offset};
+use ottla_quorum::{ControlRecord, Quorum, SnapshotId};
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use storage::Storage;
+use tokio::sync::oneshot;
+
+/// What ends the metadata thread, and with it the node.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The log or a checkpoint cannot be written or read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A file beside the log cannot be written or read.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A batch of the log is damaged.
+    #[error("the metadata log is damaged: {0}")]
+    Batch(#[from] RecordError),
+    /// A record of the log is damaged, or of a newer Kafka.
+    #[error("a record of the metadata log cannot be read: {0}")]
+    Record(String),
+    /// The log contradicts itself.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+}
+
+impl MetadataError {
+    /// For a person at a terminal.
+    pub fn into_start_error(self) -> StartError {
+        StartError::new(self.to_string(), "restore the directory from a copy, or start with an empty one")
+    }
+}
+
+/// Something that quorum or controller wants done.
+enum Work {
+    Quorum(ottla_quorum::Effect),
+    Controller(ottla_controller::Effect),
+}
+
+/// The state of the metadata thread.
+pub struct MetadataNode {
+    storage: Storage,
+    quorum: Quorum,
+    controller: Controller,
+    loader: Loader,
+    publisher: Publisher,
+    work: VecDeque<Work>,
+    waiting: HashMap<RequestId, oneshot::Sender<Result<ControllerResponse, ErrorCode>>>,
+    next_request: RequestId,
+}
+
+impl MetadataNode {
+    /// Joins what was opened; nothing is done yet.
+    pub fn new(formatted: Formatted, controller: Controller, publisher: Publisher) -> MetadataNode {
+        let Formatted { storage, quorum, loader, bootstrap: _ } = formatted;
+        MetadataNode {
+            storage,
+            quorum,
+            controller,
+            loader,
+            publisher,
+            work: VecDeque::new(),
+            waiting: HashMap::new(),
+            next_request: 0,
+        }
+    }
+
+    /// Takes part in the quorum: a sole voter leads when this returns, and the image has all that is committed.
+    pub fn start(&mut self) -> Result<(), MetadataError> {
+        self.tell_quorum(ottla_quorum::Input::Start);
+        self.carry_out()
+    }
+
+    /// Does what is asked until it is told to stop.
+    pub fn run(mut self, commands: &Receiver<Command>) -> Result<(), MetadataError> {
+        loop {
+            let command = match self.wait() {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(wait) => commands.recv_timeout(wait),
+            };
+            match command {
+                Ok(Command::Ask { version, request, reply }) => {
+                    let id = self.next_request;
+                    self.next_request += 1;
+                    self.waiting.insert(id, reply);
+                    self.tell_controller(ottla_controller::Input::Request {
+                        id,
+                        version,
+                        forwarded: true,
+                        request,
+                    });
+                }
+                Ok(Command::DescribeQuorum { version, request, reply }) => {
+                    // The client may be gone.
+                    reply.send(self.quorum.describe(clock::now_ms(), &request, version)).ok();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.tell_quorum(ottla_quorum::Input::Timeout);
+                    self.tell_controller(ottla_controller::Input::Timeout);
+                }
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    self.tell_quorum(ottla_quorum::Input::Shutdown);
+                    self.carry_out()?;
+                    return Ok(self.storage.close()?);
+                }
+            }
+            self.carry_out()?;
+        }
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        let deadline = self.quorum.deadline().into_iter().chain(self.controller.deadline()).min()?;
+        let wait_ms = deadline.saturating_sub(clock::now_ms());
+        Some(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
+    }
+
+    fn tell_quorum(&mut self, input: ottla_quorum::Input) {
+        let mut effects = Vec::new();
+        self.quorum.step(clock::now_ms(), input, &mut effects);
+        self.work.extend(effects.into_iter().map(Work::Quorum));
+    }
+
+    fn tell_controller(&mut self, input: ottla_controller::Input) {
+        let mut effects = Vec::new();
+        self.controller.step(clock::now_ms(), input, &mut effects);
+        self.work.extend(effects.into_iter().map(Work::Controller));
+    }
+
+    fn carry_out(&mut self) -> Result<(), MetadataError> {
+        while let Some(work) = self.work.pop_front() {
+            match work {
+                Work::Quorum(effect) => self.carry_out_quorum(effect)?,
+                Work::Controller(effect) => self.carry_out_controller(effect)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out_quorum(&mut self, effect: ottla_quorum::Effect) -> Result<(), MetadataError> {
+        use ottla_quorum::Effect as E;
+        match effect {
+            E::WriteElectionState { state, kraft_version } => {
+                self.storage.write_election_state(&state.to_json(kraft_version))
+            }
+            E::AppendControl { base_offset, epoch, timestamp, records } => {
+                self.append(epoch, control_batch(base_offset, epoch, timestamp, &records))
+            }
+            E::HighWatermark(offset) => self.apply(offset),
+            E::BecameLeader { epoch } => {
+                self.tell_controller(ottla_controller::Input::BecameLeader {
+                    epoch,
+                    image: self.loader.image().clone(),
+                    next_offset: self.storage.log_end_offset(),
+                    kraft_version: self.quorum.voters().kraft_version,
+                    in_transaction: self.loader.is_in_transaction(),
+                });
+                Ok(())
+            }
+            E::Resigned { .. } => {
+                self.tell_controller(ottla_controller::Input::Resigned);
+                Ok(())
+            }
+            E::WriteSnapshot(id) => self.write_snapshot(id),
+            E::Clean { log_start_offset, delete } => {
+                let log_bytes = self.storage.clean(log_start_offset, &delete)?;
+                self.tell_quorum(ottla_quorum::Input::Cleaned { log_start_offset, log_bytes });
+                Ok(())
+            }
+        }
+    }
+
+    fn carry_out_controller(&mut self, effect: ottla_controller::Effect) -> Result<(), MetadataError> {
+        match effect {
+            ottla_controller::Effect::Append { epoch, base_offset, records } => {
+                self.append(epoch, data_batch(base_offset, epoch, clock::now_ms(), &records))
+            }
+            ottla_controller::Effect::Reply { id, response } => {
+                // Whoever asked may be gone.
+                self.waiting.remove(&id).map(|reply| reply.send(response).ok());
+                Ok(())
+            }
+        }
+    }
+
+    fn append(&mut self, epoch: LeaderEpoch, batch: Vec<u8>) -> Result<(), MetadataError> {
+        let end_offset = self.storage.append(epoch, &batch)?;
+        self.tell_quorum(ottla_quorum::Input::Appended { end_offset, bytes: batch.len() as u64 });
+        self.storage.flush()?;
+        self.tell_quorum(ottla_quorum::Input::Flushed { end_offset });
+        Ok(())
+    }
+
+    /// Makes the image of what is committed, lets the broker follow it, and tells the controller.
+    fn apply(&mut self, high_watermark: Offset) -> Result<(), MetadataError> {
+        let bytes = self.storage.load(&mut self.loader, high_watermark)?;
+        if let Some((image, changes)) = self.loader.publish() {
+            self.publisher.publish(&image, &changes);
+        }
+        let provenance = self.loader.image().provenance();
+        let end = SnapshotId { end_offset: provenance.end_offset, epoch: provenance.epoch };
+        self.tell_quorum(ottla_quorum::Input::Applied { end, bytes });
+        self.tell_controller(ottla_controller::Input::Committed { offset: high_watermark });
+        Ok(())
+    }
+
+    fn write_snapshot(&mut self, id: SnapshotId) -> Result<(), MetadataError> {
+        let image = self.loader.image();
+        let input = match self.storage.write_checkpoint(id, image, self.quorum.voters()) {
+            Ok(file) => ottla_quorum::Input::SnapshotWritten(file),
+            Err(error) => {
+                tracing::warn!(%error, "cannot write a snapshot of the metadata; the log is kept instead");
+                ottla_quorum::Input::SnapshotFailed(id)
+            }
+        };
+        self.tell_quorum(input);
+        Ok(())
+    }
+}
+
+fn control_batch(
+    base_offset: Offset,
+    epoch: LeaderEpoch,
+    timestamp: i64,
+    records: &[ControlRecord],
+) -> Vec<u8> {
+    let mut batch = BatchBuilder::new().base_offset(base_offset).leader_epoch(epoch).control(true);
+    for record in records {
+        batch.append(timestamp, Some(&record.key()), Some(&record.value()), &[]);
+    }
+    batch.build()
+}
+
+fn data_batch(
+    base_offset: Offset,
+    epoch: LeaderEpoch,
+    timestamp: i64,
+    records: &[MetadataRecord],
+) -> Vec<u8> {
+    let mut batch = BatchBuilder::new().base_offset(base_offset).leader_epoch(epoch);
+    for record in records {
+        batch.append(timestamp, None, Some(&record.to_bytes()), &[]);
+    }
+    batch.build()
+}

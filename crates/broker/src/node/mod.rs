@@ -1,0 +1,297 @@
+//! What runs: the parts of a node, their start in order, and their end in the reverse of it.
+
+pub mod auto_create;
+pub mod clock;
+pub mod config;
+pub mod controller;
+pub mod groups;
+pub mod identity;
+pub mod images;
+mod jobs;
+mod lifecycle;
+pub mod log_dirs;
+mod metadata;
+pub mod partition;
+pub mod partitions;
+pub mod producer_ids;
+mod publisher;
+mod random;
+pub mod sessions;
+mod waiters;
+
+use crate::api::{Api, Parts};
+use crate::net::{Limits, Network, bind};
+use auto_create::AutoCreate;
+use config::Config;
+use controller::ControllerHandle;
+use groups::Groups;
+use identity::Identity;
+use images::Images;
+use jobs::Jobs;
+use lifecycle::Lifecycle;
+use log_dirs::LogDirs;
+use metadata::{MetadataError, MetadataNode, open_storage};
+use ottla_config::{Endpoint, Loaded, StartError};
+use ottla_controller::Controller;
+use ottla_protocol::BrokerId;
+use partitions::Partitions;
+use producer_ids::ProducerIds;
+use publisher::Publisher;
+use sessions::FetchSessions;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A running node.
+pub struct Node {
+    network: Network,
+    lifecycle: Lifecycle,
+    jobs: Jobs,
+    groups: Arc<Groups>,
+    controller: ControllerHandle,
+    metadata: JoinHandle<()>,
+    metadata_failed: oneshot::Receiver<MetadataError>,
+    partitions: Arc<Partitions>,
+    log_dirs: Arc<LogDirs>,
+}
+
+/// What a node that has started can be reached by.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Id of the cluster.
+    pub cluster_id: String,
+    /// `node.id`.
+    pub node_id: i32,
+    /// Addresses that it listens on.
+    pub listeners: Vec<String>,
+    /// Addresses that clients are told.
+    pub advertised: Vec<String>,
+    /// Absolute paths of the data.
+    pub data: Vec<String>,
+}
+
+impl Node {
+    /// Starts everything; clients are served when it returns.
+    pub async fn start(loaded: Loaded) -> Result<(Node, Ready), StartError> {
+        let Loaded { config: layers, settings, .. } = loaded;
+        // Before anything is written: a port that is taken is the most usual reason not to start.
+        let (sockets, bound) = bind_all(&settings.listeners.listeners)?;
+        let log_dirs = Arc::new(LogDirs::open(&settings)?);
+        let node_id = BrokerId(settings.roles.node_id);
+        let identity = Arc::new(Identity { cluster_id: log_dirs.cluster_id().into(), node_id });
+
+        let images = Arc::new(Images::default());
+        let partitions = Arc::new(Partitions::default());
+        let config = Arc::new(Config::new(layers, settings));
+        let settings = config.current().clone();
+        let groups = Arc::new(Groups::new(Arc::clone(&images), group_settings(&settings)));
+        let publisher = Publisher {
+            images: Arc::clone(&images),
+            partitions: Arc::clone(&partitions),
+            log_dirs: Arc::clone(&log_dirs),
+            groups: Arc::clone(&groups),
+            config: Arc::clone(&config),
+            identity: Arc::clone(&identity),
+        };
+        let (commands, inbox) = mpsc::channel();
+        let controller = ControllerHandle::new(commands);
+        let formatted = open_storage(&settings, &log_dirs, node_id)?;
+        let core = Controller::new(ottla_controller::Settings {
+            node_id,
+            cluster_id: identity.cluster_id.to_string(),
+            config: config.layers().as_ref().clone(),
+            bootstrap: formatted.bootstrap.clone(),
+            seed: random::seed(),
+        });
+        let mut node = MetadataNode::new(formatted, core, publisher);
+        node.start().map_err(MetadataError::into_start_error)?;
+        let (metadata, metadata_failed) = spawn_metadata(node, inbox)?;
+
+        tracing::info!("Transitioning from STARTING to RECOVERY");
+        let broker_epoch = Arc::new(AtomicI64::new(-1));
+        let lifecycle = Lifecycle::new(
+            controller.clone(),
+            Arc::clone(&identity),
+            Arc::clone(&config),
+            Arc::clone(&images),
+            log_dirs.directory_ids(),
+            log_dirs.previous_broker_epoch(),
+            Arc::clone(&broker_epoch),
+        );
+        let advertised = with_bound_ports(&settings.listeners.advertised, &bound);
+        lifecycle.join(&advertised).await?;
+        log_dirs.report_strays();
+        tracing::info!("Transitioning from RECOVERY to RUNNING");
+
+        let parts = Parts {
+            images: Arc::clone(&images),
+            partitions: Arc::clone(&partitions),
+            controller: controller.clone(),
+            groups: Arc::clone(&groups),
+            auto_create: Arc::new(AutoCreate::new(controller.clone(), Arc::clone(&config))),
+            sessions: Arc::new(FetchSessions::new(
+                settings.network.max_incremental_fetch_session_cache_slots,
+            )),
+            producer_ids: Arc::new(ProducerIds::new(controller.clone(), node_id, broker_epoch)),
+            config: Arc::clone(&config),
+            identity: Arc::clone(&identity),
+            log_dirs: Arc::clone(&log_dirs),
+        };
+        let names =
+            settings.listeners.listeners.iter().map(|listener| listener.listener.as_str().into()).collect();
+        let limits = Limits {
+            frame_max: usize::try_from(settings.network.socket_request_max_bytes).unwrap_or(0),
+            idle: Duration::from_millis(
+                u64::try_from(settings.network.connections_max_idle_ms).unwrap_or(u64::MAX),
+            ),
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let network =
+            Network::start(sockets, threads, Arc::new(Api::new(parts, names)), limits).map_err(|error| {
+                StartError::new(format!("cannot start data threads: {error}"), "raise the process's limits")
+            })?;
+        let ready = Ready {
+            cluster_id: identity.cluster_id.to_string(),
+            node_id: node_id.0,
+            listeners: bound.iter().map(|(_, address)| address.to_string()).collect(),
+            advertised: advertised.iter().map(address_of).collect(),
+            data: log_dirs.paths(),
+        };
+        let jobs = Jobs::new(Arc::clone(&partitions), Arc::clone(&log_dirs), config);
+        let node = Node {
+            network,
+            lifecycle,
+            jobs,
+            groups,
+            controller,
+            metadata,
+            metadata_failed,
+            partitions,
+            log_dirs,
+        };
+        Ok((node, ready))
+    }
+
+    /// Does the node's work in the background; ends when the node cannot go on.
+    pub async fn run(&mut self) -> StartError {
+        tokio::select! {
+            () = self.lifecycle.run() => unreachable!("heartbeats do not end"),
+            () = self.jobs.run() => unreachable!("jobs do not end"),
+            () = self.groups.run_timers() => unreachable!("timers do not end"),
+            failure = &mut self.metadata_failed => match failure {
+                Ok(error) => error.into_start_error(),
+                Err(_) => StartError::new("the metadata thread ended", "look at the log for the reason"),
+            },
+        }
+    }
+
+    /// Stops in the reverse order of the start, so that what is on disk tells the next start that all is well.
+    pub async fn stop(self) {
+        self.lifecycle.leave().await;
+        self.network.stop();
+        let broker_epoch = self.lifecycle.broker_epoch.load(std::sync::atomic::Ordering::SeqCst);
+        self.controller.stop();
+        let is_clean = self.metadata.join().is_ok();
+        self.log_dirs.close(self.partitions.all(), broker_epoch, is_clean);
+    }
+}
+
+fn spawn_metadata(
+    node: MetadataNode,
+    inbox: mpsc::Receiver<controller::Command>,
+) -> Result<(JoinHandle<()>, oneshot::Receiver<MetadataError>), StartError> {
+    let (failed, failure) = oneshot::channel();
+    let run = move || {
+        if let Err(error) = node.run(&inbox) {
+            tracing::error!(%error, "the metadata log failed; this node stops");
+            // Nobody listens when the node is stopping anyway.
+            failed.send(error).ok();
+        }
+    };
+    let thread = std::thread::Builder::new().name("metadata".into()).spawn(run);
+    let thread = thread.map_err(|error| {
+        StartError::new(format!("cannot start the metadata thread: {error}"), "raise the process's limits")
+    })?;
+    Ok((thread, failure))
+}
+
+fn group_settings(settings: &ottla_config::BrokerSettings) -> ottla_coordinator::group::Settings {
+    let groups = &settings.groups;
+    ottla_coordinator::group::Settings {
+        group_min_session_timeout_ms: groups.min_session_timeout_ms,
+        group_max_session_timeout_ms: groups.max_session_timeout_ms,
+        group_initial_rebalance_delay_ms: groups.initial_rebalance_delay_ms,
+        group_max_size: groups.max_size,
+        offset_metadata_max_bytes: groups.offset_metadata_max_bytes,
+        offsets_retention_ms: groups.offsets_retention_ms,
+        offsets_retention_check_interval_ms: groups.offsets_retention_check_interval_ms,
+        offsets_commit_timeout_ms: groups.offsets_commit_timeout_ms,
+    }
+}
+
+/// Sockets with the index of their listener, and what each listener is bound to.
+type Bound = (Vec<(usize, TcpListener)>, Vec<(String, SocketAddr)>);
+
+fn bind_all(listeners: &[Endpoint]) -> Result<Bound, StartError> {
+    let (mut sockets, mut bound) = (Vec::new(), Vec::new());
+    for (index, listener) in listeners.iter().enumerate() {
+        for address in addresses(listener)? {
+            let failed = |error: std::io::Error| {
+                let cause = format!("cannot listen on {address} ({}): {error}", listener.listener);
+                StartError::new(
+                    cause,
+                    "stop the program that uses the port, or set `listeners` to another one",
+                )
+            };
+            let socket = match bind(address) {
+                // What the machine does not have is left out, as long as something is left.
+                Err(error) if is_absent(&error) && !sockets.is_empty() => continue,
+                other => other.map_err(failed)?,
+            };
+            bound.push((listener.listener.clone(), socket.local_addr().map_err(failed)?));
+            sockets.push((index, socket));
+        }
+    }
+    Ok((sockets, bound))
+}
+
+/// Whether the machine has no such address, or no such kind of address at all.
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, Unsupported};
+    matches!(error.kind(), AddrNotAvailable | Unsupported)
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+fn addresses(listener: &Endpoint) -> Result<Vec<SocketAddr>, StartError> {
+    let mut found = Vec::new();
+    for host in listener.bind_hosts() {
+        let resolved = (host, listener.port).to_socket_addrs().map_err(|error| {
+            let cause = format!("the host {host} of listener {} is not known: {error}", listener.listener);
+            StartError::new(cause, "set `listeners` to an address of this machine")
+        })?;
+        found.extend(resolved.filter(|address| !found.contains(address)).collect::<Vec<_>>());
+    }
+    Ok(found)
+}
+
+/// Advertised endpoints; a port of 0 becomes the one that the listener got.
+fn with_bound_ports(advertised: &[Endpoint], bound: &[(String, SocketAddr)]) -> Vec<Endpoint> {
+    let with_port = |endpoint: &Endpoint| {
+        let mut endpoint = endpoint.clone();
+        if endpoint.port == 0
+            && let Some((_, address)) = bound.iter().find(|(name, _)| *name == endpoint.listener)
+        {
+            endpoint.port = address.port();
+        }
+        endpoint
+    };
+    advertised.iter().map(with_port).collect()
+}
+
+fn address_of(endpoint: &Endpoint) -> String {
+    format!("{}:{}", endpoint.host.as_deref().unwrap_or_default(), endpoint.port)
+}

@@ -1,0 +1,447 @@
+//! One partition on this broker: the only place where a log meets the decisions about it.
+//!
+//! ```text
+//! produce:  may I lead? → records::validate → is the sequence right? → log::append → high watermark → waiting fetches
+//! fetch:    may I answer? → window of the reader → log::read → a region of a segment file
+//! ```
+//!
+//! The state is behind one lock, held for an append or for finding a region, never while records are validated or sent.
+//! No thread ever holds the locks of two partitions.
+
+mod open;
+mod upkeep;
+
+pub use open::OpenError;
+
+use super::clock;
+use super::waiters::Waiters;
+use ottla_config::{TimestampType, TopicSettings};
+use ottla_log::{FileRegion, Log, LogConfig, LogError, LogReader, RollFacts};
+use ottla_protocol::records::{
+    self, BatchBytes, InvalidRecord, Rejection, Rules, ValidBatch, producer_snapshot,
+};
+use ottla_protocol::{ByteString, ErrorCode, LeaderEpoch, Offset, ProducerId, TopicId};
+use ottla_replica::Refusal;
+use ottla_replica::budget::ReadLimit;
+use ottla_replica::partition::epochs::{EpochEnd, EpochEntry};
+use ottla_replica::partition::fetch::{FetchIsolation, Window, diverging_epoch, window};
+use ottla_replica::partition::list_offsets::{self, Facts, Found, Plan, Query};
+use ottla_replica::partition::{
+    self as replica, Effect, Input, Offsets, Registration, delete_records, epochs,
+};
+use ottla_replica::producer::{ActiveProducer, BatchFacts, Decision, Origin, ProducerState};
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+
+/// Largest size of a batch's records when decompressed: far above what a client can need, far below what would hold a
+/// data thread up for seconds.
+const DECOMPRESSED_BYTES_MAX: u64 = 1 << 30;
+
+/// One partition.
+pub struct Partition {
+    /// Name of its topic.
+    pub topic: ByteString,
+    /// Id of its topic.
+    pub topic_id: TopicId,
+    /// Its number in the topic.
+    pub index: i32,
+    /// Index of its log directory.
+    pub log_dir: usize,
+    /// Fetches that wait for it.
+    pub waiters: Waiters,
+    settings: RwLock<Arc<TopicSettings>>,
+    /// Reads the log without the lock.
+    reader: LogReader,
+    state: Mutex<State>,
+}
+
+struct State {
+    log: Log,
+    replica: replica::Partition,
+    producers: ProducerState,
+    effects: Vec<Effect>,
+}
+
+/// A batch that is in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Appended {
+    /// Offset of its first record.
+    pub base_offset: Offset,
+    /// The time of the append, where that is the records' timestamp.
+    pub log_append_time: Option<i64>,
+    /// First offset of the partition that may be read.
+    pub log_start_offset: Offset,
+}
+
+/// Why a batch is not in the log.
+#[derive(Clone, Debug)]
+pub struct AppendError {
+    /// What the client is told.
+    pub code: ErrorCode,
+    /// Its text, where there is one.
+    pub message: Option<String>,
+    /// Records that are at fault.
+    pub record_errors: Vec<InvalidRecord>,
+    /// First offset of the partition that may be read, or −1 where that is not said.
+    pub log_start_offset: Offset,
+}
+
+impl From<ErrorCode> for AppendError {
+    fn from(code: ErrorCode) -> Self {
+        AppendError { code, message: None, record_errors: Vec::new(), log_start_offset: Offset::NONE }
+    }
+}
+
+impl From<Rejection> for AppendError {
+    fn from(rejection: Rejection) -> Self {
+        let Rejection { error, message, record_errors, .. } = rejection;
+        AppendError { message, record_errors, ..AppendError::from(error) }
+    }
+}
+
+impl From<Refusal> for AppendError {
+    fn from(refusal: Refusal) -> Self {
+        AppendError::from(refusal.error)
+    }
+}
+
+/// What a reader asks of a partition.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadAsk {
+    /// Where to begin.
+    pub fetch_offset: Offset,
+    /// The leader epoch that the reader knows, or −1.
+    pub current_leader_epoch: LeaderEpoch,
+    /// Epoch of the last record that the reader has, or −1.
+    pub last_fetched_epoch: LeaderEpoch,
+    /// How far it may see.
+    pub isolation: FetchIsolation,
+    /// How much it may get.
+    pub limit: ReadLimit,
+}
+
+/// What a reader gets.
+#[derive(Clone, Debug)]
+pub struct ReadOutcome {
+    /// Where the partition begins and ends.
+    pub offsets: Offsets,
+    /// Record batches, from the one with the fetch offset on.
+    pub region: Option<FileRegion>,
+    /// Aborted transactions in the region, for a reader of committed data.
+    pub aborted: Option<Vec<(ProducerId, Offset)>>,
+    /// Where the reader's log differs from this one.
+    pub diverging: Option<EpochEnd>,
+}
+
+impl Partition {
+    /// The topic's settings.
+    pub fn settings(&self) -> Arc<TopicSettings> {
+        Arc::clone(&self.settings.read())
+    }
+
+    /// Appends the records that a client sent.
+    pub fn produce(
+        &self,
+        bytes: &[u8],
+        produce_version: i16,
+        acks: i16,
+        now_ms: i64,
+    ) -> Result<Appended, AppendError> {
+        if !(-1..=1).contains(&acks) {
+            return Err(ErrorCode::InvalidRequiredAcks.into());
+        }
+        self.state.lock().replica.check_produce(acks)?;
+        let settings = self.settings();
+        let rules = Rules {
+            topic: &self.topic,
+            partition: self.index,
+            produce_version,
+            max_message_bytes: settings.max_message_bytes,
+            compacted: settings.cleanup_policy.compact,
+            timestamp_type: match settings.message_timestamp_type {
+                TimestampType::CreateTime => records::TimestampType::CreateTime,
+                TimestampType::LogAppendTime => records::TimestampType::LogAppendTime,
+            },
+            timestamp_before_max_ms: settings.message_timestamp_before_max_ms,
+            timestamp_after_max_ms: settings.message_timestamp_after_max_ms,
+            decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+        };
+        let valid = records::validate(bytes, &rules, now_ms).map_err(|rejection| {
+            tracing::debug!(topic = %self.topic, partition = self.index, reason = rejection.reason, "batch refused");
+            AppendError { log_start_offset: self.log_start_offset(), ..AppendError::from(rejection) }
+        })?;
+        if valid.is_transactional {
+            // Nobody can have begun a transaction: there is no coordinator that would have told us.
+            return Err(ErrorCode::InvalidTxnState.into());
+        }
+        self.append_valid(valid, acks, now_ms)
+    }
+
+    fn append_valid(&self, valid: ValidBatch<'_>, acks: i16, now_ms: i64) -> Result<Appended, AppendError> {
+        let mut state = self.state.lock();
+        // Leadership may have gone while the records were looked at.
+        state.replica.check_produce(acks)?;
+        let log_start_offset = state.log.log_start_offset();
+        let facts = BatchFacts::of_header(&valid.batch.header(), None);
+        if valid.producer_id != ProducerId::NONE {
+            match state.producers.check(&facts, Origin::Client) {
+                Decision::Append => {}
+                Decision::Duplicate(first) => {
+                    return Ok(Appended {
+                        base_offset: first.base_offset,
+                        log_append_time: Some(first.timestamp),
+                        log_start_offset,
+                    });
+                }
+                Decision::Reject(refusal) => {
+                    let reason = &refusal.reason;
+                    tracing::debug!(topic = %self.topic, partition = self.index, reason, "batch refused");
+                    return Err(AppendError { log_start_offset, ..refusal.into() });
+                }
+            }
+        }
+        let base_offset = self.write(&mut state, valid.batch, &facts, valid.max_timestamp, now_ms)?;
+        drop(state);
+        self.waiters.wake();
+        Ok(Appended { base_offset, log_append_time: valid.log_append_time, log_start_offset })
+    }
+
+    /// Appends a batch that this broker made itself.
+    pub fn append(&self, batch: &[u8]) -> Result<Appended, AppendError> {
+        let mut state = self.state.lock();
+        state.replica.check_produce(-1)?;
+        let batch = BatchBytes::new(batch).map_err(|_| ErrorCode::UnknownServerError)?;
+        let (facts, max_timestamp) =
+            (BatchFacts::of_header(&batch.header(), None), batch.header().max_timestamp);
+        let base_offset = self.write(&mut state, batch, &facts, max_timestamp, clock::now_ms())?;
+        let log_start_offset = state.log.log_start_offset();
+        drop(state);
+        self.waiters.wake();
+        Ok(Appended { base_offset, log_append_time: None, log_start_offset })
+    }
+
+    fn write(
+        &self,
+        state: &mut State,
+        mut batch: BatchBytes<'_>,
+        facts: &BatchFacts,
+        max_timestamp: i64,
+        now_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        let header = batch.header();
+        let roll = RollFacts {
+            size: batch.size(),
+            max_timestamp,
+            last_offset: Offset(state.log.log_end_offset().0 + i64::from(header.last_offset_delta)),
+        };
+        if state.log.should_roll(&roll, now_ms).map_err(storage_error)? {
+            state.roll(now_ms).map_err(storage_error)?;
+        }
+        let leader_epoch = state.replica.leader_epoch();
+        let appended = state.log.append(&mut batch, leader_epoch, now_ms).map_err(storage_error)?;
+        state.producers.appended(facts, appended.first_offset, max_timestamp);
+        if appended.is_flush_due {
+            state.log.flush(now_ms).map_err(storage_error)?;
+        }
+        self.step(state, now_ms, Input::Appended { log_end_offset: state.log.log_end_offset() });
+        Ok(appended.first_offset)
+    }
+
+    /// Tells the replica what happened and carries out what follows.
+    fn step(&self, state: &mut State, now_ms: i64, input: Input) {
+        let mut effects = std::mem::take(&mut state.effects);
+        state.replica.step(now_ms, input, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::HighWatermark { offset } => state.producers.on_high_watermark(offset),
+                Effect::BecameLeader { leader_epoch, .. } => state.log.assign_epoch(leader_epoch),
+                Effect::BecameFollower { .. } | Effect::LowWatermark { .. } => {}
+                Effect::Flush { .. } | Effect::AlterPartition { .. } => {
+                    unreachable!("one replica whose appends count at once asks for neither")
+                }
+            }
+        }
+        state.effects = effects;
+    }
+
+    /// The metadata image has the partition like this now.
+    pub fn register(&self, registration: Registration, now_ms: i64) {
+        let mut state = self.state.lock();
+        self.step(&mut state, now_ms, Input::Registered(registration));
+        drop(state);
+        self.waiters.wake();
+    }
+
+    /// Epoch of its leader.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.state.lock().replica.leader_epoch()
+    }
+
+    /// Whether this broker leads it.
+    pub fn is_leader(&self) -> bool {
+        self.state.lock().replica.is_leader()
+    }
+
+    /// Finds what a reader may get.
+    pub fn read(&self, ask: &ReadAsk) -> Result<ReadOutcome, ErrorCode> {
+        let (offsets, epochs) = {
+            let state = self.state.lock();
+            state.replica.check_request(ask.current_leader_epoch, true).map_err(|refusal| refusal.error)?;
+            let compares = ask.last_fetched_epoch != LeaderEpoch::NONE;
+            (state.offsets(), compares.then(|| state.epochs()))
+        };
+        let mut outcome = ReadOutcome { offsets, region: None, aborted: None, diverging: None };
+        if let Some(epochs) = epochs {
+            let diverging = diverging_epoch(&epochs, &offsets, ask.fetch_offset, ask.last_fetched_epoch);
+            outcome.diverging = diverging.map_err(|refusal| refusal.error)?;
+            if outcome.diverging.is_some() {
+                return Ok(outcome);
+            }
+        }
+        let window = window(&offsets, ask.fetch_offset, ask.isolation).map_err(|refusal| refusal.error)?;
+        let Window::Read { end } = window else { return Ok(outcome.with_isolation(ask.isolation)) };
+        let max_bytes = u32::try_from(ask.limit.max_bytes).unwrap_or(u32::MAX);
+        let read = self.reader.read(ask.fetch_offset, max_bytes, end, ask.limit.min_one_batch);
+        outcome.region = match read {
+            Ok(read) => read.region,
+            Err(LogError::OffsetOutOfRange { .. }) => return Err(ErrorCode::OffsetOutOfRange),
+            Err(error) => return Err(storage_error(error)),
+        };
+        if ask.isolation == FetchIsolation::TxnCommitted && outcome.region.is_some() {
+            let aborted = self.reader.aborted_txns(ask.fetch_offset, end).map_err(storage_error)?;
+            outcome.aborted =
+                Some(aborted.into_iter().map(|one| (one.producer_id, one.first_offset)).collect());
+        }
+        Ok(outcome.with_isolation(ask.isolation))
+    }
+
+    /// The bytes of the batches from `offset` on, for this broker's own use.
+    pub fn read_bytes(&self, offset: Offset, max_bytes: u32) -> Result<Vec<u8>, LogError> {
+        let read = self.reader.read(offset, max_bytes, self.reader.log_end_offset(), true)?;
+        let mut bytes = Vec::new();
+        if let Some(region) = read.region {
+            region.read(&mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Answers one question of ListOffsets.
+    pub fn list_offset(
+        &self,
+        query: &Query,
+        current_leader_epoch: LeaderEpoch,
+    ) -> Result<list_offsets::Answer, ErrorCode> {
+        let (offsets, leader_epoch, epoch_start_offset, epochs) = {
+            let state = self.state.lock();
+            let needs_leader = query.replica_id != replica::fetch::DEBUGGING_REPLICA_ID;
+            let checked = state.replica.check_request(current_leader_epoch, needs_leader);
+            checked.map_err(|refusal| refusal.error)?;
+            let replica = &state.replica;
+            (state.offsets(), replica.leader_epoch(), replica.epoch_start_offset(), state.epochs())
+        };
+        let facts = Facts { offsets, leader_epoch, epoch_start_offset, epochs: &epochs };
+        let plan = list_offsets::plan(query, &facts).map_err(|refusal| refusal.error)?;
+        let found = match plan {
+            Plan::Answer(answer) => return Ok(answer),
+            Plan::SearchTimestamp(timestamp) => self.reader.offset_for_timestamp(timestamp),
+            Plan::SearchMaxTimestamp => self.reader.offset_of_max_timestamp(),
+        };
+        let found = found.map_err(storage_error)?.map(|found| Found {
+            timestamp: found.timestamp,
+            offset: found.offset,
+            leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::NONE),
+        });
+        list_offsets::finish(query, &facts, found).map_err(|refusal| refusal.error)
+    }
+
+    /// Where an epoch ended.
+    pub fn epoch_end(
+        &self,
+        current_leader_epoch: LeaderEpoch,
+        epoch: LeaderEpoch,
+    ) -> Result<Option<EpochEnd>, ErrorCode> {
+        let state = self.state.lock();
+        state.replica.check_request(current_leader_epoch, true).map_err(|refusal| refusal.error)?;
+        Ok(epochs::end_of(&state.epochs(), epoch, state.log.log_end_offset()))
+    }
+
+    /// Moves the log's start to `offset` (−1: the high watermark); gives where it is then.
+    pub fn delete_records(&self, offset: Offset) -> Result<Offset, ErrorCode> {
+        let policy = self.settings().cleanup_policy;
+        let mut state = self.state.lock();
+        state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
+        let high_watermark = state.replica.high_watermark();
+        let target = delete_records::target(offset, high_watermark, policy.delete, policy.compact);
+        let target = target.map_err(|refusal| refusal.error)?;
+        self.advance_start(&mut state, target);
+        Ok(state.log.log_start_offset())
+    }
+
+    fn advance_start(&self, state: &mut State, target: Offset) {
+        if state.log.advance_log_start_offset(target) {
+            let log_start_offset = state.log.log_start_offset();
+            state.producers.advance_start(log_start_offset);
+            self.step(state, clock::now_ms(), Input::LogStartAdvanced { log_start_offset });
+        }
+    }
+
+    /// The idempotent producers that it remembers.
+    pub fn producers(&self) -> Result<Vec<ActiveProducer>, ErrorCode> {
+        let state = self.state.lock();
+        state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
+        Ok(state.producers.active_producers().collect())
+    }
+
+    /// Size of its segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.reader.size()
+    }
+
+    /// Whether nothing was ever written, or all of it is deleted.
+    pub fn is_empty(&self) -> bool {
+        self.reader.log_start_offset() == self.reader.log_end_offset()
+    }
+
+    /// First offset that may be read.
+    pub fn log_start_offset(&self) -> Offset {
+        self.reader.log_start_offset()
+    }
+}
+
+impl State {
+    fn offsets(&self) -> Offsets {
+        let (start, high_watermark) = (self.replica.log_start_offset(), self.replica.high_watermark());
+        self.replica.offsets(self.producers.last_stable_offset(start, high_watermark))
+    }
+
+    fn epochs(&self) -> Vec<EpochEntry> {
+        let entry = |entry: &ottla_log::EpochEntry| EpochEntry {
+            leader_epoch: entry.epoch,
+            start_offset: entry.start_offset,
+        };
+        self.log.epochs().entries().iter().map(entry).collect()
+    }
+
+    /// Begins a new segment; the producers' state as of its first offset is kept beside it.
+    fn roll(&mut self, now_ms: i64) -> Result<(), LogError> {
+        self.log.roll(now_ms)?;
+        let snapshot = producer_snapshot::encode(&self.producers.snapshot());
+        self.log.write_snapshot(self.log.log_end_offset(), &snapshot, false)
+    }
+}
+
+impl ReadOutcome {
+    /// A reader of committed data is told of aborted transactions, if only that there are none.
+    fn with_isolation(mut self, isolation: FetchIsolation) -> ReadOutcome {
+        if isolation == FetchIsolation::TxnCommitted {
+            self.aborted.get_or_insert_default();
+        }
+        self
+    }
+}
+
+/// Reports what the disk did and gives what clients are told.
+fn storage_error(error: LogError) -> ErrorCode {
+    tracing::error!(%error, "the log failed");
+    ErrorCode::KafkaStorageError
+}

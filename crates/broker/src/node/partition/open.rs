@@ -1,0 +1,132 @@
+//! Opening a partition: its log, and what its producers had done.
+
+use super::{Partition, State};
+use crate::node::log_dirs::LogDirs;
+use crate::node::waiters::Waiters;
+use ottla_config::{BrokerSettings, TopicSettings};
+use ottla_log::{AbortedTxn, Log, LogConfig, LogError, TopicPartition};
+use ottla_metadata::Topic;
+use ottla_protocol::BrokerId;
+use ottla_protocol::records::control::EndTransactionMarker;
+use ottla_protocol::records::{RecordBatch, producer_snapshot};
+use ottla_replica::partition::{self as replica, FlushAcksAll, LogOffsets};
+use ottla_replica::producer::{BatchFacts, CompletedTransaction, ProducerState};
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+
+/// Largest control batch that is looked into; they have one small record.
+const CONTROL_BYTES_MAX: u64 = 1 << 16;
+
+/// Why a partition cannot be opened.
+pub type OpenError = LogError;
+
+impl Partition {
+    /// Opens the partition's log, or begins a new one.
+    pub fn open(
+        log_dirs: &LogDirs,
+        broker: &BrokerSettings,
+        node_id: BrokerId,
+        topic: &Topic,
+        index: i32,
+        settings: TopicSettings,
+        now_ms: i64,
+    ) -> Result<Partition, OpenError> {
+        let topic_partition = TopicPartition::new(&*topic.name, index);
+        let opened = log_dirs.open_log(topic_partition, topic.id, log_config(&settings), now_ms)?;
+        let mut log = opened.log;
+        let expiration_ms = broker.log.producer_id_expiration_ms.into();
+        let producers = read_producers(&mut log, now_ms, expiration_ms)?;
+        let offsets = LogOffsets {
+            log_start_offset: log.log_start_offset(),
+            log_end_offset: log.log_end_offset(),
+            flushed_offset: log.recovery_point().min(log.log_end_offset()),
+            high_watermark: opened.high_watermark,
+        };
+        let replica = replica::Partition::new(node_id, replica_settings(&settings, broker), offsets);
+        Ok(Partition {
+            topic: topic.name.clone(),
+            topic_id: topic.id,
+            index,
+            log_dir: opened.log_dir,
+            waiters: Waiters::default(),
+            settings: RwLock::new(Arc::new(settings)),
+            reader: log.reader(),
+            state: Mutex::new(State { log, replica, producers, effects: Vec::new() }),
+        })
+    }
+}
+
+/// The producers' state: the newest snapshot that can be read, and the batches after it.
+fn read_producers(log: &mut Log, now_ms: i64, expiration_ms: i64) -> Result<ProducerState, LogError> {
+    let mut producers = ProducerState::new(log.log_start_offset());
+    while let Some((offset, bytes)) = log.latest_snapshot(log.log_end_offset())? {
+        match producer_snapshot::decode(&bytes) {
+            Ok(entries) => {
+                producers.load(offset, &entries, now_ms, expiration_ms);
+                break;
+            }
+            Err(error) => {
+                tracing::warn!(partition = %log.topic_partition(), %offset, %error, "a producer snapshot is damaged");
+                log.remove_snapshot(offset)?;
+            }
+        }
+    }
+    let from = producers.end_offset();
+    let mut aborted = Vec::new();
+    if from < log.log_end_offset() {
+        log.replay(from, |batch| {
+            let header = &batch.header;
+            let facts = BatchFacts::of_header(header, marker_of(batch.control.as_deref()));
+            let ended = producers.appended(&facts, header.base_offset, header.max_timestamp);
+            aborted.extend(ended.filter(|ended| ended.is_aborted));
+            Ok(())
+        })?;
+    }
+    for transaction in aborted {
+        log.append_aborted_txn(&index_entry(&transaction))?;
+    }
+    producers.remove_expired(now_ms, expiration_ms);
+    Ok(producers)
+}
+
+/// The marker in a control batch, if it is one that ends a transaction and can be read.
+fn marker_of(control: Option<&[u8]>) -> Option<EndTransactionMarker> {
+    let batch = RecordBatch::first(control?).ok()?;
+    let records = batch.records(CONTROL_BYTES_MAX).ok()?;
+    let record = records.iter().next()?.ok()?;
+    EndTransactionMarker::read(record.key, record.value).ok()?
+}
+
+fn index_entry(transaction: &CompletedTransaction) -> AbortedTxn {
+    AbortedTxn {
+        producer_id: transaction.producer_id,
+        first_offset: transaction.first_offset,
+        last_offset: transaction.last_offset,
+        last_stable_offset: transaction.last_stable_offset,
+    }
+}
+
+/// A topic's settings as its logs want them.
+pub(super) fn log_config(settings: &TopicSettings) -> LogConfig {
+    let size = |bytes: i32| u32::try_from(bytes).unwrap_or(0);
+    LogConfig {
+        segment_bytes: size(settings.segment_bytes),
+        segment_ms: settings.segment_ms,
+        segment_jitter_ms: settings.segment_jitter_ms,
+        segment_index_bytes: size(settings.segment_index_bytes),
+        index_interval_bytes: size(settings.index_interval_bytes),
+        flush_messages: settings.flush_messages,
+        flush_ms: settings.flush_ms,
+        compact: settings.cleanup_policy.compact,
+    }
+}
+
+/// A topic's and the broker's settings as the replica wants them. Appends count when they are in the page cache, as Kafka
+/// has it, until there is group commit (COMPAT.md).
+pub(super) fn replica_settings(settings: &TopicSettings, broker: &BrokerSettings) -> replica::Settings {
+    replica::Settings {
+        min_insync_replicas: settings.min_insync_replicas,
+        flush_acks_all: FlushAcksAll::Never,
+        replica_lag_time_max_ms: broker.replication.lag_time_max_ms,
+    }
+}

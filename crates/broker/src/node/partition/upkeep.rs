@@ -1,0 +1,107 @@
+//! What happens to a partition by the clock, by configuration and at its end.
+
+use super::Partition;
+use super::open::{log_config, replica_settings};
+use ottla_config::{BrokerSettings, TopicSettings};
+use ottla_log::{DeletedLog, DeletedSegments, LogError, RetentionPolicy, deletable_segments};
+use ottla_protocol::records::producer_snapshot;
+use ottla_protocol::{Offset, Uuid};
+use ottla_replica::partition::Input;
+use std::sync::Arc;
+
+/// What checkpoint files say about a partition.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpointed {
+    /// Everything before it is on disk.
+    pub recovery_point: Offset,
+    /// First offset that may be read.
+    pub log_start_offset: Offset,
+    /// Everything before it is committed.
+    pub high_watermark: Offset,
+}
+
+impl Partition {
+    /// The topic's or the broker's configuration changed.
+    pub fn configure(&self, settings: TopicSettings, broker: &BrokerSettings, now_ms: i64) {
+        let mut state = self.state.lock();
+        state.log.set_config(log_config(&settings));
+        let replica = replica_settings(&settings, broker);
+        self.step(&mut state, now_ms, Input::SettingsChanged(replica));
+        *self.settings.write() = Arc::new(settings);
+    }
+
+    /// Deletes segments that are too old or too many. Their files are still there, renamed.
+    pub fn enforce_retention(&self, now_ms: i64) -> Result<DeletedSegments, LogError> {
+        let settings = self.settings();
+        let policy = RetentionPolicy {
+            delete: settings.cleanup_policy.delete,
+            retention_ms: settings.retention_ms,
+            retention_bytes: settings.retention_bytes,
+        };
+        let mut state = self.state.lock();
+        let facts = state.log.segment_facts()?;
+        let (start, high_watermark) = (state.log.log_start_offset(), state.replica.high_watermark());
+        let count = deletable_segments(&facts, &policy, start, high_watermark, now_ms);
+        if count == 0 {
+            return Ok(DeletedSegments::default());
+        }
+        if count >= facts.len() {
+            state.roll(now_ms)?;
+        }
+        let deleted = state.log.delete_segments(count, now_ms)?;
+        let log_start_offset = state.log.log_start_offset();
+        state.producers.advance_start(log_start_offset);
+        self.step(&mut state, now_ms, Input::LogStartAdvanced { log_start_offset });
+        tracing::info!(topic = %self.topic, partition = self.index, count, %log_start_offset, "deleted old segments");
+        Ok(deleted)
+    }
+
+    /// Forgets producers that have been silent for `expiration_ms`.
+    pub fn forget_producers(&self, now_ms: i64, expiration_ms: i64) {
+        self.state.lock().producers.remove_expired(now_ms, expiration_ms);
+    }
+
+    /// Flushes if `flush.ms` asks for it. The disk is waited for without the lock.
+    pub fn flush_if_due(&self, now_ms: i64) -> Result<(), LogError> {
+        let flush = {
+            let mut state = self.state.lock();
+            if !state.log.is_flush_due(now_ms) {
+                return Ok(());
+            }
+            state.log.prepare_flush()?
+        };
+        let Some(flush) = flush else { return Ok(()) };
+        let result = flush.run();
+        self.state.lock().log.flushed(&flush, result.is_ok(), now_ms);
+        result
+    }
+
+    /// What the checkpoint files say about it.
+    pub fn checkpointed(&self) -> Checkpointed {
+        let state = self.state.lock();
+        Checkpointed {
+            recovery_point: state.log.recovery_point(),
+            log_start_offset: state.log.log_start_offset(),
+            high_watermark: state.replica.high_watermark(),
+        }
+    }
+
+    /// Takes the partition's directory away. Reads that are under way go on.
+    pub fn delete(&self, unique: Uuid) -> Result<DeletedLog, LogError> {
+        let deleted = self.state.lock().log.delete(u128::from_be_bytes(unique.0));
+        self.waiters.wake();
+        deleted
+    }
+
+    /// Makes everything durable, so that the next start need not look into the log.
+    pub fn close(&self, now_ms: i64) -> Result<(), LogError> {
+        let mut state = self.state.lock();
+        let end_offset = state.log.log_end_offset();
+        if end_offset > Offset(0) && state.log.snapshots().last() != Some(end_offset) {
+            let snapshot = producer_snapshot::encode(&state.producers.snapshot());
+            state.log.write_snapshot(end_offset, &snapshot, true)?;
+        }
+        state.log.flush(now_ms)?;
+        state.log.close()
+    }
+}
