@@ -80,6 +80,13 @@ impl<'e> Broker<'e> {
         }
     }
 
+    /// Listens where another broker listened, so that a directory changes hands without its clients noticing.
+    pub fn on_ports_of(mut self, other: &Broker<'_>) -> Self {
+        self.port = other.port;
+        self.controller_port = other.controller_port;
+        self
+    }
+
     /// Adds or replaces a property; effective at the next start.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.properties.retain(|(k, _)| k != key);

@@ -1,7 +1,10 @@
 //! The suites, in the order in which they run.
 
 mod badinput;
+mod crash;
+mod groups;
 mod quickstart;
+mod restart;
 mod tools;
 mod wire;
 
@@ -27,6 +30,9 @@ pub const SUITES: &[Suite] = &[
     suite("tools", "our command lines and Kafka's, on both brokers, print the same", tools::run),
     suite("wire", "every served key and version, answered as Kafka answers it", wire::run),
     suite("badinput", "what no correct client sends, answered as Kafka answers it", badinput::run),
+    suite("restart", "all is there after a restart, clean or not", restart::run),
+    suite("crash", "kill -9 under load; directories that change hands", crash::run),
+    suite("groups", "members of four libraries come and go while records pass", groups::run),
 ];
 
 const fn suite(
