@@ -1,5 +1,5 @@
 //! The broker: sockets, API handlers, and what runs behind them. The only async crate.
 
 pub mod api;
-pub mod net;
+mod net;
 pub mod node;

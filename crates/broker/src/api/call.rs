@@ -9,7 +9,7 @@ use ottla_protocol::{ApiKey, ByteString};
 
 /// Why a request gets no answer but the end of its connection.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// The bytes are not what the header promises.
     #[error("{key:?} version {version}: {error}")]
     Malformed {
@@ -37,11 +37,11 @@ pub enum Refusal {
 }
 
 /// What a handler gives back.
-pub type Handled = Result<Answer, Refusal>;
+pub(super) type Handled = Result<Answer, Refusal>;
 
 /// Which answer a request gets: enough to write it later, from anywhere.
 #[derive(Clone, Copy, Debug)]
-pub struct ReplyTo {
+pub(super) struct ReplyTo {
     key: ApiKey,
     /// Version of the request, hence of the answer.
     pub version: i16,
@@ -53,12 +53,12 @@ impl ReplyTo {
     ///
     /// # Panics
     /// When a field has a value that the version cannot carry: a handler that does not know its versions.
-    pub fn with<M: Message>(self, message: &M) -> Answer {
+    pub(super) fn with<M: Message>(self, message: &M) -> Answer {
         self.with_regions(message, Vec::new())
     }
 
     /// The answer with file regions in the places of its external records.
-    pub fn with_regions<M: Message>(self, message: &M, regions: Vec<FileRegion>) -> Answer {
+    pub(super) fn with_regions<M: Message>(self, message: &M, regions: Vec<FileRegion>) -> Answer {
         let frame = self.encode(message).unwrap_or_else(|error| {
             panic!("the answer to {:?} version {} cannot be written: {error}", self.key, self.version)
         });
@@ -76,7 +76,7 @@ impl ReplyTo {
 }
 
 /// A request whose key and version are served.
-pub struct Call {
+pub(super) struct Call {
     frame: Bytes,
     /// Where the body begins.
     body: usize,
@@ -93,7 +93,7 @@ pub struct Call {
 
 impl Call {
     /// Reads the header.
-    pub fn parse(
+    pub(super) fn parse(
         frame: Bytes,
         key: ApiKey,
         version: i16,
@@ -112,7 +112,7 @@ impl Call {
     }
 
     /// Reads the body. Bytes behind it are let pass, as Kafka does.
-    pub fn decode<R: Request>(&self) -> Result<R, Refusal> {
+    pub(super) fn decode<R: Request>(&self) -> Result<R, Refusal> {
         debug_assert_eq!(R::KEY, self.key, "the table pairs keys and handlers");
         let body = self.frame.slice(self.body..);
         let mut reader = Reader::new(&body);
@@ -120,27 +120,27 @@ impl Call {
     }
 
     /// The refusal for a body that cannot be read.
-    pub fn malformed(&self, error: DecodeError) -> Refusal {
+    pub(super) fn malformed(&self, error: DecodeError) -> Refusal {
         Refusal::Malformed { key: self.key, version: self.version, error }
     }
 
     /// Where the answer goes.
-    pub fn reply_to(&self) -> ReplyTo {
+    pub(super) fn reply_to(&self) -> ReplyTo {
         ReplyTo { key: self.key, version: self.version, correlation_id: self.correlation_id }
     }
 
     /// Answers at once.
-    pub fn reply<M: Message>(&self, message: &M) -> Handled {
+    pub(super) fn reply<M: Message>(&self, message: &M) -> Handled {
         Ok(self.reply_to().with(message))
     }
 
     /// `client.id`, or nothing.
-    pub fn client_id(&self) -> &str {
+    pub(super) fn client_id(&self) -> &str {
         self.client_id.as_deref().unwrap_or_default()
     }
 
     /// The client's address as group members and logs show it.
-    pub fn client_host(&self) -> String {
+    pub(super) fn client_host(&self) -> String {
         // The JVM prints an address as "/127.0.0.1".
         format!("/{}", self.peer.address.ip().to_canonical())
     }

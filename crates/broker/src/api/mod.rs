@@ -44,7 +44,8 @@ mod sync_group;
 mod table;
 mod topics;
 
-pub use table::{Entry, Parts, TABLE};
+pub(crate) use table::Parts;
+pub use table::{Entry, TABLE, advertised};
 
 use crate::net::{Answer, Peer, Service};
 use bytes::Bytes;

@@ -7,11 +7,11 @@ use crate::node::groups::Groups;
 use crate::node::images::Images;
 use ottla_coordinator::group::{GroupRequest, GroupResponse};
 use ottla_metadata::Image;
+use ottla_protocol::messages::OffsetDeleteRequest;
 use ottla_protocol::messages::offset_delete_request::OffsetDeleteRequestTopic;
 use ottla_protocol::messages::offset_delete_response::{
     OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
-use ottla_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 use ottla_protocol::{ApiKey, ErrorCode};
 
 pub(super) const ENTRY: Entry =

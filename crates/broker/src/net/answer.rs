@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// An encoded answer, its size and header in front.
-pub struct Response {
+pub(crate) struct Response {
     /// The bytes in memory, with holes for the regions.
     pub frame: Writer,
     /// What fills the holes, by their index.
@@ -20,7 +20,7 @@ impl From<Writer> for Response {
 }
 
 /// What a request leads to. Its effects are applied when the answer is made; only the reply may come later.
-pub enum Answer {
+pub(crate) enum Answer {
     /// A reply at once.
     Ready(Response),
     /// A reply when the future ends. Replies of one connection leave in the order of its requests.
@@ -33,7 +33,7 @@ pub enum Answer {
 
 impl Answer {
     /// An answer that is not there yet.
-    pub fn later(future: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    pub(crate) fn later(future: impl Future<Output = Answer> + Send + 'static) -> Answer {
         Answer::Later(Box::pin(future))
     }
 }

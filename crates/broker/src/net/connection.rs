@@ -26,7 +26,7 @@ const OUTBOX_MAX: usize = 1 << 20;
 
 /// Both ends of a connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// The client's address.
     pub address: SocketAddr,
     /// Index of the listener that accepted it.
@@ -34,7 +34,7 @@ pub struct Peer {
 }
 
 /// Whoever makes answers of frames.
-pub trait Service: Send + Sync + 'static {
+pub(crate) trait Service: Send + Sync + 'static {
     /// State that lives as long as the connection.
     type Session: Send;
     /// A connection was accepted.
@@ -45,7 +45,7 @@ pub trait Service: Send + Sync + 'static {
 
 /// Limits of a connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// `socket.request.max.bytes`.
     pub frame_max: usize,
     /// `connections.max.idle.ms`.
@@ -54,7 +54,7 @@ pub struct Limits {
 
 /// Why a connection ended.
 #[derive(Debug)]
-pub enum Closed {
+pub(super) enum Closed {
     /// The peer closed it.
     ByPeer,
     /// Nothing arrived for `connections.max.idle.ms`.

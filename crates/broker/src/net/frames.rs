@@ -9,7 +9,7 @@ const AHEAD_MAX: usize = 1 << 20;
 
 /// Why a connection's bytes are not frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
+pub(super) enum FrameError {
     /// A size below zero.
     #[error("Invalid receive (size = {0})")]
     Negative(i32),
@@ -31,7 +31,7 @@ pub enum FrameError {
 
 /// The receiving half of a connection: a buffer that grows with what arrives.
 #[derive(Debug)]
-pub struct FrameBuffer {
+pub(super) struct FrameBuffer {
     buffer: BytesMut,
     frame_max: usize,
     /// Whether a whole frame was ever seen; until then a refusal may say what the peer speaks instead.
@@ -40,12 +40,12 @@ pub struct FrameBuffer {
 
 impl FrameBuffer {
     /// An empty buffer that takes frames of up to `frame_max` bytes.
-    pub fn new(frame_max: usize) -> FrameBuffer {
+    pub(super) fn new(frame_max: usize) -> FrameBuffer {
         FrameBuffer { buffer: BytesMut::new(), frame_max, started: false }
     }
 
     /// Where to read into; there is always room.
-    pub fn space(&mut self) -> &mut BytesMut {
+    pub(super) fn space(&mut self) -> &mut BytesMut {
         let missing = match self.size() {
             Some(size) => {
                 (size as usize + 4).saturating_sub(self.buffer.len()).min(AHEAD_MAX.max(self.buffer.len()))
@@ -60,7 +60,7 @@ impl FrameBuffer {
     }
 
     /// The next whole frame, without its size.
-    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(size) = self.size() else { return Ok(None) };
         self.check(size)?;
         let size = size as usize;

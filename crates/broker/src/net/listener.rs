@@ -16,7 +16,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const BACKLOG: i32 = 1024;
 
 /// Opens a listening socket.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -30,7 +30,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The data threads of a running broker.
-pub struct Network {
+pub(crate) struct Network {
     threads: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
 }
@@ -43,7 +43,7 @@ struct Lane {
 
 impl Network {
     /// Starts `threads` data threads that serve what is accepted on `listeners`, each with its index.
-    pub fn start<S: Service>(
+    pub(crate) fn start<S: Service>(
         listeners: Vec<(usize, TcpListener)>,
         threads: usize,
         service: Arc<S>,
@@ -90,7 +90,7 @@ impl Network {
     }
 
     /// Stops accepting, closes all connections and waits for the threads.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stop.send_replace(true);
         for thread in self.threads {
             if thread.join().is_err() {

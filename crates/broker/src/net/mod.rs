@@ -8,6 +8,6 @@ mod outbox;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Response};
-pub use connection::{Limits, Peer, Service};
-pub use listener::{Network, bind};
+pub(crate) use answer::{Answer, Response};
+pub(crate) use connection::{Limits, Peer, Service};
+pub(crate) use listener::{Network, bind};

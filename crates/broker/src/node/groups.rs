@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 /// Name of the topic whose partitions are the coordinators' logs.
-pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// Largest size of a batch's records when they are read at load.
 const LOAD_BYTES_MAX: u64 = 1 << 30;
 /// How much of the log one read takes at load (`offsets.load.buffer.size`'s default).

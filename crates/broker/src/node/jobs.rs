@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// The node's jobs.
-pub struct Jobs {
+pub(super) struct Jobs {
     partitions: Arc<Partitions>,
     log_dirs: Arc<LogDirs>,
     config: Arc<Config>,
@@ -17,12 +17,12 @@ pub struct Jobs {
 
 impl Jobs {
     /// Works on these.
-    pub fn new(partitions: Arc<Partitions>, log_dirs: Arc<LogDirs>, config: Arc<Config>) -> Jobs {
+    pub(super) fn new(partitions: Arc<Partitions>, log_dirs: Arc<LogDirs>, config: Arc<Config>) -> Jobs {
         Jobs { partitions, log_dirs, config }
     }
 
     /// Works for ever.
-    pub async fn run(&self) {
+    pub(super) async fn run(&self) {
         let settings = self.config.current();
         let mut retention = every(settings.log.retention_check_interval_ms);
         let mut checkpoint = every(settings.log.flush_offset_checkpoint_interval_ms.into());

@@ -21,7 +21,7 @@ const SHUTDOWN_ATTEMPTS: usize = 20;
 const SHUTDOWN_PAUSE: Duration = Duration::from_millis(50);
 
 /// This broker as the controller knows it.
-pub struct Lifecycle {
+pub(super) struct Lifecycle {
     controller: ControllerHandle,
     identity: Arc<Identity>,
     config: Arc<Config>,
@@ -36,7 +36,7 @@ pub struct Lifecycle {
 
 impl Lifecycle {
     /// Not registered yet.
-    pub fn new(
+    pub(super) fn new(
         controller: ControllerHandle,
         identity: Arc<Identity>,
         config: Arc<Config>,
@@ -49,7 +49,7 @@ impl Lifecycle {
     }
 
     /// Registers, and returns when the controller lets clients in.
-    pub async fn join(&self, advertised: &[Endpoint]) -> Result<(), StartError> {
+    pub(super) async fn join(&self, advertised: &[Endpoint]) -> Result<(), StartError> {
         let refused = |error: ErrorCode| {
             let cause = format!("the controller refused this broker's registration: {error}");
             StartError::new(
@@ -116,7 +116,7 @@ impl Lifecycle {
     }
 
     /// Sends heartbeats for ever.
-    pub async fn run(&self) {
+    pub(super) async fn run(&self) {
         loop {
             let interval = self.config.current().roles.heartbeat_interval_ms;
             tokio::time::sleep(Duration::from_millis(u64::try_from(interval).unwrap_or(0).max(1))).await;
@@ -127,7 +127,7 @@ impl Lifecycle {
     }
 
     /// Leaves: leadership moves to others, where there are any.
-    pub async fn leave(&self) {
+    pub(super) async fn leave(&self) {
         for _ in 0..SHUTDOWN_ATTEMPTS {
             match self.heartbeat(true).await {
                 Ok(response) if response.should_shut_down => return,

@@ -1,22 +1,22 @@
 //! What runs: the parts of a node, their start in order, and their end in the reverse of it.
 
-pub mod auto_create;
+pub(crate) mod auto_create;
 pub mod clock;
-pub mod config;
-pub mod controller;
-pub mod groups;
-pub mod identity;
-pub mod images;
+pub(crate) mod config;
+pub(crate) mod controller;
+pub(crate) mod groups;
+pub(crate) mod identity;
+pub(crate) mod images;
 mod jobs;
 mod lifecycle;
-pub mod log_dirs;
+pub(crate) mod log_dirs;
 mod metadata;
-pub mod partition;
-pub mod partitions;
-pub mod producer_ids;
+pub(crate) mod partition;
+pub(crate) mod partitions;
+pub(crate) mod producer_ids;
 mod publisher;
 mod random;
-pub mod sessions;
+pub(crate) mod sessions;
 mod waiters;
 
 use crate::api::{Api, Parts};

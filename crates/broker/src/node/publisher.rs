@@ -16,7 +16,7 @@ use ottla_replica::partition::Registration;
 use std::sync::Arc;
 
 /// What follows the metadata on this broker.
-pub struct Publisher {
+pub(super) struct Publisher {
     /// Where images are shown.
     pub images: Arc<Images>,
     /// The partitions that are here.
@@ -33,7 +33,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// Follows the changes and shows the image.
-    pub fn publish(&mut self, image: &Arc<Image>, changes: &Changes) {
+    pub(super) fn publish(&mut self, image: &Arc<Image>, changes: &Changes) {
         if changes.configs.iter().any(|resource| self.concerns_this_broker(resource)) {
             self.config.follow(image, self.identity.node_id);
             // The defaults of all topics may have changed.

@@ -4,13 +4,13 @@ use ottla_protocol::Uuid;
 use std::hash::{BuildHasher, RandomState};
 
 /// A random number: a seed for what draws further numbers itself.
-pub fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     // The keys of a new hasher come from the system's generator, plus one each time.
     RandomState::new().hash_one(std::process::id())
 }
 
 /// A new id.
-pub fn uuid() -> Uuid {
+pub(super) fn uuid() -> Uuid {
     loop {
         let halves = [seed().to_be_bytes(), seed().to_be_bytes()];
         let mut bytes = [0; 16];

@@ -10,7 +10,7 @@
 mod checkpoint;
 mod storage;
 
-pub use storage::{Formatted, open_storage};
+pub(super) use storage::{Formatted, open_storage};
 
 use super::clock;
 use super::controller::Command;
@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 /// What ends the metadata thread, and with it the node.
 #[derive(Debug, thiserror::Error)]
-pub enum MetadataError {
+pub(super) enum MetadataError {
     /// The log or a checkpoint cannot be written or read.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -55,7 +55,7 @@ pub enum MetadataError {
 
 impl MetadataError {
     /// For a person at a terminal.
-    pub fn into_start_error(self) -> StartError {
+    pub(super) fn into_start_error(self) -> StartError {
         StartError::new(self.to_string(), "restore the directory from a copy, or start with an empty one")
     }
 }
@@ -67,7 +67,7 @@ enum Work {
 }
 
 /// The state of the metadata thread.
-pub struct MetadataNode {
+pub(super) struct MetadataNode {
     storage: Storage,
     quorum: Quorum,
     controller: Controller,
@@ -80,7 +80,7 @@ pub struct MetadataNode {
 
 impl MetadataNode {
     /// Joins what was opened; nothing is done yet.
-    pub fn new(formatted: Formatted, controller: Controller, publisher: Publisher) -> MetadataNode {
+    pub(super) fn new(formatted: Formatted, controller: Controller, publisher: Publisher) -> MetadataNode {
         let Formatted { storage, quorum, loader, bootstrap: _ } = formatted;
         MetadataNode {
             storage,
@@ -95,13 +95,13 @@ impl MetadataNode {
     }
 
     /// Takes part in the quorum: a sole voter leads when this returns, and the image has all that is committed.
-    pub fn start(&mut self) -> Result<(), MetadataError> {
+    pub(super) fn start(&mut self) -> Result<(), MetadataError> {
         self.tell_quorum(ottla_quorum::Input::Start);
         self.carry_out()
     }
 
     /// Does what is asked until it is told to stop.
-    pub fn run(mut self, commands: &Receiver<Command>) -> Result<(), MetadataError> {
+    pub(super) fn run(mut self, commands: &Receiver<Command>) -> Result<(), MetadataError> {
         loop {
             let command = match self.wait() {
                 None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),

@@ -32,7 +32,7 @@ const BATCH_BYTES_MAX: u64 = 1 << 30;
 const READ_BYTES: u32 = 8 << 20;
 
 /// What the metadata thread starts from.
-pub struct Formatted {
+pub(crate) struct Formatted {
     pub(super) storage: Storage,
     pub(super) quorum: Quorum,
     pub(super) loader: Loader,
@@ -48,7 +48,7 @@ pub(super) struct Storage {
 }
 
 /// Opens the metadata log; a new directory is made into that of a quorum of this node alone.
-pub fn open_storage(
+pub(crate) fn open_storage(
     settings: &BrokerSettings,
     log_dirs: &LogDirs,
     node_id: BrokerId,

@@ -11,12 +11,10 @@
 mod open;
 mod upkeep;
 
-pub use open::OpenError;
-
 use super::clock;
 use super::waiters::Waiters;
 use ottla_config::{TimestampType, TopicSettings};
-use ottla_log::{FileRegion, Log, LogConfig, LogError, LogReader, RollFacts};
+use ottla_log::{FileRegion, Log, LogError, LogReader, RollFacts};
 use ottla_protocol::records::{
     self, BatchBytes, InvalidRecord, Rejection, Rules, ValidBatch, producer_snapshot,
 };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const CONTROL_BYTES_MAX: u64 = 1 << 16;
 
 /// Why a partition cannot be opened.
-pub type OpenError = LogError;
+pub(crate) type OpenError = LogError;
 
 impl Partition {
     /// Opens the partition's log, or begins a new one.
