@@ -22,6 +22,7 @@ pub const TOOLS: &[Tool] = &[
         about: "list, describe, reset and delete groups of consumers",
         run: crate::consumer_groups::run,
     },
+    Tool { name: "configs", about: "describe and change settings and quotas", run: crate::configs::run },
 ];
 
 /// The tool of a name: `topics`, `kafka-topics` or `kafka-topics.sh`, with or without a directory before it.

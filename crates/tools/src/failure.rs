@@ -35,9 +35,9 @@ impl Exception {
         Exception { class: Cow::Borrowed(class), message: Some(message.into()), code: None, cause: None }
     }
 
-    /// Kafka's exception for an error code, with the broker's own text if it sent one.
+    /// Kafka's exception for an error code, with the broker's own text if it sent one, even an empty one.
     pub fn of_code(code: ErrorCode, message: Option<&str>) -> Exception {
-        let message = message.filter(|message| !message.is_empty()).unwrap_or(code.message());
+        let message = message.unwrap_or(code.message());
         Exception { class: class_of(code), message: Some(message.to_string()), code: Some(code), cause: None }
     }
 

@@ -90,6 +90,21 @@ pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, Exception> {
     })
 }
 
+/// `Double.toString`.
+pub(crate) fn double_to_string(value: f64) -> String {
+    let magnitude = value.abs();
+    if value.is_finite() && magnitude != 0.0 && !(1e-3..1e7).contains(&magnitude) {
+        let scientific = format!("{value:e}");
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        let point = if digits.contains('.') { "" } else { ".0" };
+        return format!("{digits}{point}E{exponent}");
+    }
+    if value.is_infinite() {
+        return format!("{}Infinity", if value < 0.0 { "-" } else { "" });
+    }
+    format!("{value:?}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 //! What is not Kafka's: stack traces. Where a tool of Kafka prints one, ours prints its first line.
 
 mod admin;
+mod configs;
 mod consumer_groups;
 pub mod context;
 pub mod dispatch;

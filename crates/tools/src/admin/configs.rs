@@ -1,6 +1,12 @@
 //! Configurations of topics, brokers and the rest.
 
-use ottla_protocol::messages::{DescribeConfigsRequest, describe_configs_request, describe_configs_response};
+use ottla_client::Target;
+use ottla_protocol::BrokerId;
+use ottla_protocol::codec::Request;
+use ottla_protocol::messages::{
+    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+    describe_configs_request, describe_configs_response, incremental_alter_configs_request,
+};
 
 use super::{Admin, check};
 use crate::failure::Exception;
@@ -54,6 +60,88 @@ impl Admin {
             configs.push(result.configs.into_iter().map(entry).collect());
         }
         Ok(configs)
+    }
+}
+
+impl Admin {
+    /// The settings of one resource with their synonyms; those of a broker are asked of itself.
+    pub(crate) async fn describe_configs(
+        &self,
+        kind: i8,
+        name: &str,
+        node: Option<i32>,
+    ) -> Result<Vec<ConfigEntry>, Exception> {
+        let resource = describe_configs_request::DescribeConfigsResource {
+            resource_type: kind,
+            resource_name: name.into(),
+            configuration_keys: None,
+            ..Default::default()
+        };
+        let request = DescribeConfigsRequest {
+            resources: vec![resource],
+            include_synonyms: true,
+            ..Default::default()
+        };
+        let response = self.ask_maybe_node("describeConfigs", node, request).await?;
+        let result = response.results.into_iter().next().unwrap_or_default();
+        check(result.error_code, result.error_message.as_deref())?;
+        Ok(result.configs.into_iter().map(entry).collect())
+    }
+
+    /// Changes settings of one resource; those of a broker are changed through itself.
+    pub(crate) async fn alter_configs(
+        &self,
+        kind: i8,
+        name: &str,
+        node: Option<i32>,
+        set: &[(String, String)],
+        delete: &[String],
+    ) -> Result<(), Exception> {
+        const SET: i8 = 0;
+        const DELETE: i8 = 1;
+        let op = |name: &str, config_operation, value: Option<&str>| {
+            incremental_alter_configs_request::AlterableConfig {
+                name: name.into(),
+                config_operation,
+                value: value.map(Into::into),
+                ..Default::default()
+            }
+        };
+        let deletions = delete.iter().map(|name| op(name, DELETE, Some("")));
+        let additions = set.iter().map(|(name, value)| op(name, SET, Some(value)));
+        let resource = incremental_alter_configs_request::AlterConfigsResource {
+            resource_type: kind,
+            resource_name: name.into(),
+            configs: deletions.chain(additions).collect(),
+            ..Default::default()
+        };
+        let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+        let response = self.ask_maybe_node("incrementalAlterConfigs", node, request).await?;
+        response
+            .responses
+            .iter()
+            .try_for_each(|result| check(result.error_code, result.error_message.as_deref()))
+    }
+
+    async fn ask_maybe_node<R: Request + Clone>(
+        &self,
+        call: &str,
+        node: Option<i32>,
+        request: R,
+    ) -> Result<R::Response, Exception> {
+        match node {
+            Some(id) => self.ask_node(call, &Target::Broker(BrokerId(id)), request).await,
+            None => self.ask(call, request).await,
+        }
+    }
+
+    /// The names of the resources of a type that have settings of their own (KIP-1142).
+    pub(crate) async fn list_config_resources(&self, kind: i8) -> Result<Vec<String>, Exception> {
+        let request = ListConfigResourcesRequest { resource_types: vec![kind], ..Default::default() };
+        let response = self.ask("listConfigResources", request).await?;
+        check(response.error_code, None)?;
+        let mine = response.config_resources.into_iter().filter(|resource| resource.resource_type == kind);
+        Ok(mine.map(|resource| resource.resource_name.to_string()).collect())
     }
 }
 

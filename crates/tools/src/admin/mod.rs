@@ -4,11 +4,13 @@
 mod configs;
 mod groups;
 mod offsets;
+mod quotas;
 mod topics;
 
 pub(crate) use configs::ConfigEntry;
 pub(crate) use groups::{ConsumerGroup, GroupListing, Member};
 pub(crate) use offsets::{Committed, EARLIEST, LATEST, LogOffset, TopicPartition, in_map_order};
+pub(crate) use quotas::{Quota, QuotaFilter};
 pub(crate) use topics::{Partition, Reassignment, Topic, TopicListing};
 
 use ottla_client::{Client, ClientConfig, Properties, Target};
@@ -69,9 +71,16 @@ impl Admin {
         Ok(Admin { client: Client::new(config), anybody })
     }
 
-    /// The client underneath.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    /// Controllers do not serve all that brokers do.
+    fn exception(&self, call: &str, error: &ottla_client::Error) -> Exception {
+        let unknown = matches!(error, ottla_client::Error::UnsupportedVersion { theirs: None, .. });
+        if unknown && self.anybody == Target::Controller {
+            let class = "org.apache.kafka.common.errors.UnsupportedEndpointTypeException";
+            let text =
+                "This Admin API is not yet supported when communicating directly with the controller quorum.";
+            return Exception::new(class, text);
+        }
+        Exception::of_client(call, error)
     }
 
     /// Asks any node. `call` is what a timeout names.
@@ -90,7 +99,7 @@ impl Admin {
         node: &Target,
         request: R,
     ) -> Result<R::Response, Exception> {
-        self.client.send(node, &request).await.map_err(|error| Exception::of_client(call, &error))
+        self.client.send(node, &request).await.map_err(|error| self.exception(call, &error))
     }
 }
 

@@ -122,6 +122,11 @@ impl Arguments {
         self.text(name)?.map(parse).transpose()
     }
 
+    /// The names of the options that were given, in their order.
+    pub fn given(&self) -> impl Iterator<Item = &'static str> {
+        self.found.iter().map(|found| found.option.name)
+    }
+
     /// What is not an option.
     pub fn operands(&self) -> &[String] {
         &self.operands
