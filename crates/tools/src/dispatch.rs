@@ -18,6 +18,16 @@ pub struct Tool {
 pub const TOOLS: &[Tool] = &[
     Tool { name: "topics", about: "list, create, describe, grow and delete topics", run: crate::topics::run },
     Tool {
+        name: "console-producer",
+        about: "write lines of standard input to a topic",
+        run: crate::console_producer::run,
+    },
+    Tool {
+        name: "console-consumer",
+        about: "print the records of topics",
+        run: crate::console_consumer::run,
+    },
+    Tool {
         name: "consumer-groups",
         about: "list, describe, reset and delete groups of consumers",
         run: crate::consumer_groups::run,

@@ -8,13 +8,18 @@
 
 mod admin;
 mod configs;
+mod console_consumer;
+mod console_producer;
 mod consumer_groups;
 pub mod context;
 pub mod dispatch;
 pub mod failure;
 mod java;
+mod lines;
 mod log;
 pub mod options;
+mod settings;
+mod signals;
 pub mod subcommands;
 mod text;
 mod topic_filter;
