@@ -163,13 +163,19 @@ impl Log {
         let is_behind = first.base_offset < self.active.segment.base_offset;
         let has_rolled = is_behind || self.should_roll(&facts, now_ms)?;
         if has_rolled {
-            self.roll_to(first.base_offset, now_ms)?;
+            // Segments without a gap between them are what tells recovery that nothing is missing. Only what would be
+            // out of reach of its segment's base offset begins further on.
+            let end_offset = self.log_end_offset();
+            let in_reach = last.last_offset().0 - end_offset.0 <= i64::from(i32::MAX);
+            self.roll_to(if in_reach { end_offset } else { first.base_offset }, now_ms)?;
         }
         let segment = self.active.segment.clone();
         let position = segment.size();
         let file = segment.files.get_or_create(Kind::Log).map_err(segment.files.io("open", Kind::Log))?;
         if let Err(error) = write_all_at(&*file, head, body, position.into()) {
-            self.active.is_ragged = true;
+            // What was written of it must not be found there after a crash. If it cannot be cut off now, it is
+            // overwritten by the next append, or cut off when the segment is done.
+            self.active.is_ragged = file.set_len(position.into()).is_err();
             return Err(segment.files.io("append to", Kind::Log)(error));
         }
         self.durable.names_changed |= position == 0;
@@ -263,7 +269,9 @@ impl Log {
     fn roll_to(&mut self, base_offset: Offset, now_ms: i64) -> Result<(), LogError> {
         let old = self.active.segment.clone();
         if old.size() > 0 {
-            self.finish_active(false)?;
+            // A segment that ends at the recovery point is neither flushed nor recovered again.
+            let is_flushed = self.durable.recovery_point >= self.log_end_offset();
+            self.finish_active(is_flushed)?;
         }
         let segment = self.new_segment(base_offset);
         self.make_files(&segment)?;

@@ -237,16 +237,20 @@ impl Log {
         segment.offset_index.finish(files, sync).map_err(files.io("write", OffsetEntry::KIND))?;
         segment.time_index.finish(files, sync).map_err(files.io("write", TimeEntry::KIND))?;
         if std::mem::take(&mut self.active.is_ragged) {
-            self.cut_ragged_end(&segment)?;
+            self.cut_ragged_end(&segment, sync)?;
         }
         self.active.is_changed = false;
         self.durable.names_changed = true;
         Ok(())
     }
 
-    fn cut_ragged_end(&mut self, segment: &Segment) -> Result<(), LogError> {
-        let file = segment.files.get(Kind::Log).map_err(segment.files.io("open", Kind::Log))?;
-        file.set_len(segment.size().into()).map_err(|error| {
+    fn cut_ragged_end(&mut self, segment: &Segment, sync: bool) -> Result<(), LogError> {
+        let cut = || {
+            let file = segment.files.get(Kind::Log)?;
+            file.set_len(segment.size().into())?;
+            if sync { file.sync() } else { Ok(()) }
+        };
+        cut().map_err(|error| {
             self.active.is_ragged = true;
             segment.files.io("cut", Kind::Log)(error)
         })

@@ -17,7 +17,7 @@ use crate::error::{LogError, TopicPartition};
 use crate::file_cache::{LogContext, SegmentFiles, SharedDir, exists, ignore_missing};
 use crate::log::{Active, Durable, Log, Shared, View};
 use crate::names::{self, Kind};
-use crate::recovery::{RecoveryReport, recover_segment};
+use crate::recovery::{RecoveryReport, cut_off, recover_segment};
 use crate::scan::end_of_file;
 use crate::segment::Segment;
 
@@ -75,12 +75,14 @@ impl Log {
         let (topic_id, topic_id_written, dir_made) = opening.prepare_dir()?;
         opening.finish_interrupted()?;
         let mut segments = opening.find_segments()?;
+        opening.make_indexes(&segments)?;
         if !options.was_clean {
             opening.recover(&mut segments)?;
         }
         let mut log = opening.assemble(segments, topic_id)?;
-        log.durable.topic_id_written = topic_id_written;
-        log.durable.dir_made = dir_made;
+        // A process that was killed may have made them just before.
+        log.durable.topic_id_written = topic_id_written || !options.was_clean;
+        log.durable.dir_made = dir_made || !options.was_clean;
         log.durable.names_changed |= topic_id_written || dir_made;
         Ok((log, opening.report))
     }
@@ -91,8 +93,13 @@ struct Opening<'o> {
     context: &'o LogContext,
     options: &'o OpenOptions,
     dir: Arc<SharedDir>,
+    /// As the file has them.
+    stored_epochs: EpochCache,
+    /// As they are to be, once that is known.
     epochs: Option<EpochCache>,
     snapshots: BTreeSet<Offset>,
+    /// Segments with batches whose index files are not all there.
+    without_indexes: Vec<Arc<Segment>>,
     report: RecoveryReport,
 }
 
@@ -102,8 +109,10 @@ impl<'o> Opening<'o> {
             context,
             options,
             dir: SharedDir::new(options.topic_partition.clone(), options.dir.clone()),
+            stored_epochs: EpochCache::default(),
             epochs: None,
             snapshots: BTreeSet::new(),
+            without_indexes: Vec::new(),
             report: RecoveryReport::new(options.topic_partition.clone()),
         }
     }
@@ -237,20 +246,35 @@ impl<'o> Opening<'o> {
         let size = size.ok_or_else(|| files.corrupt(0, base_offset, format!("{len} bytes are too many")))?;
         let segment = Arc::new(Segment::existing(files, size));
         let has_indexes = kinds.contains(&Kind::OffsetIndex) && kinds.contains(&Kind::TimeIndex);
-        // Those that recovery is going to read get their indexes then.
-        let will_be_recovered = !self.options.was_clean && base_offset >= self.options.recovery_point;
-        if !has_indexes && size > 0 && !will_be_recovered {
-            tracing::warn!(path = %path.display(), "making the indexes of a segment anew");
-            let interval = self.options.config.index_interval_bytes;
-            recover_segment(
-                &segment,
-                Offset(i64::MAX),
-                interval,
-                &mut EpochCache::default(),
-                &mut self.report,
-            )?;
+        if !has_indexes && size > 0 {
+            self.without_indexes.push(segment.clone());
         }
         Ok(segment)
+    }
+
+    /// The first segment that recovery is going to read.
+    fn first_to_recover(&self, segments: &[Arc<Segment>]) -> usize {
+        if self.options.was_clean {
+            return segments.len();
+        }
+        let recovery_point = self.options.recovery_point;
+        segments.partition_point(|segment| segment.base_offset <= recovery_point).saturating_sub(1)
+    }
+
+    /// Makes missing indexes anew, of segments that recovery is not going to read.
+    fn make_indexes(&mut self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
+        let first = self.first_to_recover(segments);
+        let to_recover = segments.get(first).map_or(Offset(i64::MAX), |segment| segment.base_offset);
+        for segment in std::mem::take(&mut self.without_indexes) {
+            if segment.base_offset < to_recover {
+                let path = segment.files.path(Kind::Log);
+                tracing::warn!(path = %path.display(), "making the indexes of a segment anew");
+                let interval = self.options.config.index_interval_bytes;
+                let mut known = EpochCache::default();
+                recover_segment(&segment, Offset(i64::MAX), interval, &mut known, &mut self.report)?;
+            }
+        }
+        Ok(())
     }
 
     /// Examines the segments that the recovery point does not cover.
@@ -259,7 +283,9 @@ impl<'o> Opening<'o> {
         let first =
             segments.partition_point(|segment| segment.base_offset <= recovery_point).saturating_sub(1);
         let Some(from) = segments.get(first).map(|segment| segment.base_offset) else { return Ok(()) };
-        let mut epochs = self.read_epochs(segments)?;
+        // The epochs of the rest are what its batches say: the file may be of a time before they were appended.
+        let mut epochs = self.read_epochs(&segments[..first])?;
+        epochs.truncate_from_end(from);
         let mut index = first;
         while index < segments.len() {
             let segment = segments[index].clone();
@@ -267,12 +293,18 @@ impl<'o> Opening<'o> {
             let recovered =
                 recover_segment(&segment, recovery_point, interval, &mut epochs, &mut self.report)?;
             index += 1;
-            let Some(next) = segments.get(index) else { break };
-            let has_gap = recovered.end_offset != next.base_offset;
-            // A log whose segments were compacted may have gaps between them; damage makes one in any log.
-            if has_gap && (recovered.was_cut || !self.options.config.compact) {
-                let gone = segments.split_off(index);
-                self.remove_segments(recovered.end_offset, &gone)?;
+            if let Some(next) = segments.get(index) {
+                let has_gap = recovered.end_offset != next.base_offset;
+                // A log whose segments were compacted may have gaps between them; damage makes one in any log.
+                if has_gap && (recovered.cut.is_some() || !self.options.config.compact) {
+                    let gone = segments.split_off(index);
+                    self.remove_segments(recovered.end_offset, &gone)?;
+                }
+            }
+            // Last: without it the next attempt would not know why the segments after it had to go.
+            if let Some(cut) = recovered.cut {
+                cut_off(&segment, &cut)?;
+                self.report.cuts.push(cut);
             }
         }
         self.epochs = Some(epochs);
@@ -293,7 +325,8 @@ impl<'o> Opening<'o> {
             self.report.removed_segments.push((path, segment.size()));
             segment.files.remove()?;
         }
-        Ok(())
+        let dir = &self.options.dir;
+        self.context.disk().sync_dir(dir).map_err(self.dir.io("sync", dir))
     }
 
     /// The epochs as the file has them; if it is missing or damaged, as the batches have them.
@@ -305,7 +338,10 @@ impl<'o> Opening<'o> {
             Err(error) if error.kind() != io::ErrorKind::InvalidData => {
                 Err(self.dir.io("read", &path)(error))
             }
-            Ok(epochs) if !is_missing => Ok(epochs),
+            Ok(epochs) if !is_missing => {
+                self.stored_epochs = epochs.clone();
+                Ok(epochs)
+            }
             damaged => {
                 if let Err(error) = damaged {
                     tracing::warn!(path = %path.display(), %error, "making the epochs of a log anew");
@@ -333,7 +369,6 @@ impl<'o> Opening<'o> {
             Some(epochs) => epochs,
             None => self.read_epochs(&segments)?,
         };
-        let epochs_before = epochs.clone();
         let mut names_changed = false;
         let mut end = options.log_start_offset;
         let mut first_timestamp = None;
@@ -383,7 +418,7 @@ impl<'o> Opening<'o> {
             end_position: segment.size(),
             segments: Arc::new(segments),
         };
-        let epochs_changed = epochs != epochs_before;
+        let epochs_changed = epochs != self.stored_epochs;
         self.report.end_offset = end;
         Ok(Log {
             context: self.context.clone(),

@@ -71,13 +71,14 @@ impl RecoveryReport {
 /// How a segment's examination ended.
 pub(crate) struct Recovered {
     pub(crate) end_offset: Offset,
-    pub(crate) was_cut: bool,
+    /// What is to be cut off.
+    pub(crate) cut: Option<Cut>,
 }
 
-/// Reads a whole segment, makes its indexes anew, and cuts off what is not sound.
+/// Reads a whole segment and makes its indexes anew. What is not sound is still in the file afterwards.
 ///
 /// # Errors
-/// [`LogError::Corrupt`], and nothing is cut off, if what is not sound lies before the recovery point.
+/// [`LogError::Corrupt`] if what is not sound lies before the recovery point.
 pub(crate) fn recover_segment(
     segment: &Arc<Segment>,
     recovery_point: Offset,
@@ -106,14 +107,20 @@ pub(crate) fn recover_segment(
         if end_offset < recovery_point {
             return Err(files.corrupt(sound.into(), end_offset, trouble.to_string()));
         }
-        cut(segment, sound, end_offset, trouble, report)?;
     }
+    let cut = trouble.map(|trouble| Cut {
+        path: files.path(Kind::Log),
+        position: sound.into(),
+        bytes: u64::from(len - sound),
+        offset: end_offset,
+        what: trouble.to_string(),
+    });
     segment.resized(sound, Some(max));
     push_time_entry(segment, max)?;
     segment.offset_index.finish(files, false).map_err(files.io("write", OffsetEntry::KIND))?;
     segment.time_index.finish(files, false).map_err(files.io("write", TimeEntry::KIND))?;
     segment.with_txn_index("repair", |index| index.repair(segment.base_offset, end_offset))?;
-    Ok(Recovered { end_offset, was_cut: trouble.is_some() })
+    Ok(Recovered { end_offset, cut })
 }
 
 struct Examined {
@@ -144,29 +151,16 @@ impl Examined {
     }
 }
 
-fn cut(
-    segment: &Segment,
-    sound: u32,
-    offset: Offset,
-    trouble: &RecordError,
-    report: &mut RecoveryReport,
-) -> Result<(), LogError> {
-    let files = &segment.files;
-    let cut = Cut {
-        path: files.path(Kind::Log),
-        position: sound.into(),
-        bytes: u64::from(segment.size() - sound),
-        offset,
-        what: trouble.to_string(),
-    };
+/// Cuts off the end of a segment that is not sound, durably: it must not come back behind what will be appended.
+pub(crate) fn cut_off(segment: &Segment, cut: &Cut) -> Result<(), LogError> {
     tracing::warn!(
-        path = %cut.path.display(), position = cut.position, bytes = cut.bytes, offset = %offset, what = cut.what,
-        "cutting off the end of a segment that is not sound"
+        path = %cut.path.display(), position = cut.position, bytes = cut.bytes, offset = %cut.offset,
+        what = cut.what, "cutting off the end of a segment that is not sound"
     );
+    let files = &segment.files;
     let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
-    file.set_len(sound.into()).map_err(files.io("cut", Kind::Log))?;
-    report.cuts.push(cut);
-    Ok(())
+    file.set_len(cut.position).map_err(files.io("cut", Kind::Log))?;
+    file.sync().map_err(files.io("sync", Kind::Log))
 }
 
 /// Goes through a segment's batches and checks them; gives how many bytes are sound, and what comes then if it is not

@@ -52,8 +52,9 @@ impl DeletedSegments {
 }
 
 impl Log {
-    /// Takes away everything from an offset on, and whatever is in the same batch. What was flushed of the rest stays
-    /// flushed, and the cut is durable. Producers' state is to be built anew, and the directory's recovery points to be
+    /// Takes away everything from an offset on; of a batch that holds the offset nothing stays. The log ends where its
+    /// last batch does then, as it will when it is opened again (Kafka's ends at the offset until then). What was
+    /// flushed of the rest stays flushed, and the cut is durable. Producers' state is to be built anew, and the directory's recovery points to be
     /// written before anything else is appended: they may speak of what is gone.
     ///
     /// # Errors
@@ -72,30 +73,26 @@ impl Log {
         }
         let kept = segments.partition_point(|segment| segment.base_offset <= offset);
         self.durable.truncations += 1;
-        self.durable.recovery_point = self.durable.recovery_point.min(offset);
         let gone: Vec<_> = segments[kept..].iter().rev().cloned().collect();
         let deleted = self.put_aside(gone)?;
         if !deleted.is_empty() {
             self.sync_names()?;
         }
         let last = self.cut_segment(&segments[kept - 1], offset)?;
+        let (end_offset, first_timestamp) = last.prepare_for_append()?;
+        let is_same = self.active.segment.base_offset == last.base_offset && last.size() > 0;
+        let since_ms = if is_same { self.active.since_ms } else { now_ms };
         let mut left = segments[..kept - 1].to_vec();
         left.push(last);
-        let start = self.log_start_offset().min(offset);
-        let changed = self.active.segment.base_offset != left[kept - 1].base_offset;
-        let (since_ms, first_timestamp) = (self.active.since_ms, self.active.first_timestamp);
-        self.publish(left, offset, now_ms);
-        if changed {
-            let (_, first_timestamp) = self.active.segment.prepare_for_append()?;
-            self.active.first_timestamp = first_timestamp;
-        } else if self.active.segment.size() > 0 {
-            self.active.first_timestamp = first_timestamp;
-            self.active.since_ms = since_ms;
-        }
+        self.publish(left, end_offset, since_ms);
+        self.active.first_timestamp = first_timestamp;
         self.active.is_changed = true;
-        self.shared.view.write().log_start_offset = start;
-        self.durable.epochs_changed |= self.shared.epochs.write().truncate_from_end(offset);
-        self.remove_snapshots(|snapshot| snapshot > offset)?;
+        self.durable.recovery_point = self.durable.recovery_point.min(end_offset);
+        let mut view = self.shared.view.write();
+        view.log_start_offset = view.log_start_offset.min(end_offset);
+        drop(view);
+        self.durable.epochs_changed |= self.shared.epochs.write().truncate_from_end(end_offset);
+        self.remove_snapshots(|snapshot| snapshot > end_offset)?;
         Ok(deleted)
     }
 
@@ -142,6 +139,7 @@ impl Log {
         let deleted = self.put_aside(old.iter().rev().cloned().collect())?;
         let segment = self.new_segment(offset);
         self.make_files(&segment)?;
+        self.sync_names()?;
         self.publish(vec![segment], offset, now_ms);
         self.shared.view.write().log_start_offset = offset;
         self.durable.epochs_changed |= self.shared.epochs.write().clear();

@@ -1,10 +1,10 @@
 //! What the tests of a log share: a log on a disk in memory, and batches to put into it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ottla_log::disk::SimDisk;
+use ottla_log::disk::{Disk, SimDisk};
 use ottla_log::{AppendInfo, Log, LogConfig, LogContext, OpenOptions, RecoveryReport, TopicPartition};
 use ottla_protocol::records::{BatchBuilder, BatchBytes, batches};
 use ottla_protocol::{LeaderEpoch, Offset};
@@ -15,6 +15,20 @@ pub(crate) fn partition() -> TopicPartition {
 
 pub(crate) fn dir() -> PathBuf {
     PathBuf::from("/data/orders-3")
+}
+
+/// A disk with the log directory on it.
+pub(crate) fn new_disk() -> SimDisk {
+    let disk = SimDisk::new();
+    disk.create_dir(Path::new("/data")).expect("makes");
+    disk.sync_dir(Path::new("/")).expect("syncs");
+    disk
+}
+
+/// Opens what an unclean stop left.
+pub(crate) fn recover(disk: &SimDisk, recovery_point: i64) -> (Log, RecoveryReport) {
+    let recovery_point = Offset(recovery_point);
+    open_with(disk, OpenOptions { was_clean: false, recovery_point, ..options() })
 }
 
 pub(crate) fn context(disk: &SimDisk) -> LogContext {
