@@ -14,8 +14,8 @@ impl Controller {
         assert!(active.sessions.0.keys().eq(active.image.brokers().map(|broker| &broker.id)), "3");
         for (topic, index, partition) in active.image.partitions() {
             let Some(leader) = partition.leader else { continue };
-            let is_active = active.image.broker(leader).is_some_and(|broker| broker.is_active());
-            assert!(is_active, "4: {}-{index} {partition:?}", topic.name);
+            let is_in_service = active.image.broker(leader).is_some_and(|broker| !broker.fenced);
+            assert!(is_in_service, "4: {}-{index} {partition:?}", topic.name);
         }
     }
 }

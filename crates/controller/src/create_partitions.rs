@@ -22,6 +22,12 @@ pub(crate) fn create(
     random: &mut Random,
     request: &CreatePartitionsRequest,
 ) -> Outcome {
+    if let Err(error) = ApiError::check_timeout(request.timeout_ms) {
+        let refused: ApiResult<()> = Err(error);
+        let results = request.topics.iter().map(|topic| result(&topic.name, &refused)).collect();
+        let response = CreatePartitionsResponse { results, ..Default::default() };
+        return Outcome::answer(ControllerResponse::CreatePartitions(response));
+    }
     let mut seen = BTreeSet::new();
     let names = request.topics.iter().map(|topic| &topic.name);
     let duplicates: BTreeSet<&ByteString> = names.filter(|name| !seen.insert(*name)).collect();

@@ -51,6 +51,7 @@ fn create_all(
     forwarded: bool,
     request: &CreateTopicsRequest,
 ) -> ApiResult<(Vec<MetadataRecord>, Vec<CreatableTopicResult>)> {
+    ApiError::check_timeout(request.timeout_ms)?;
     let names = || request.topics.iter().map(|topic| &topic.name);
     let mut seen = BTreeSet::new();
     let duplicates: BTreeSet<&ByteString> = names().filter(|name| !seen.insert(*name)).collect();

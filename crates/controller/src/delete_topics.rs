@@ -16,7 +16,7 @@ pub(crate) fn delete(cluster: Cluster<'_>, version: i16, request: &DeleteTopicsR
     let by_name = |name: &ByteString| DeleteTopicState { name: Some(name.clone()), ..Default::default() };
     let topics: Vec<DeleteTopicState> =
         request.topic_names.iter().map(by_name).chain(request.topics.iter().cloned()).collect();
-    let (records, responses) = match delete_all(cluster, version, &topics) {
+    let (records, responses) = match delete_all(cluster, version, request.timeout_ms, &topics) {
         Ok((records, responses)) => (records, responses),
         Err(error) => {
             let refuse = |topic: &DeleteTopicState| DeletableTopicResult {
@@ -33,6 +33,7 @@ pub(crate) fn delete(cluster: Cluster<'_>, version: i16, request: &DeleteTopicsR
 fn delete_all(
     cluster: Cluster<'_>,
     version: i16,
+    timeout_ms: i32,
     topics: &[DeleteTopicState],
 ) -> ApiResult<(Vec<MetadataRecord>, Vec<DeletableTopicResult>)> {
     if !cluster.config.boolean("delete.topic.enable") {
@@ -41,6 +42,7 @@ fn delete_all(
             _ => ApiError::bare(ErrorCode::TopicDeletionDisabled),
         });
     }
+    ApiError::check_timeout(timeout_ms)?;
     let mut results = Vec::with_capacity(topics.len());
     let Asked { names, ids, duplicate_ids } = sort_out(topics, &mut results);
     // What is deleted, and the name it is answered with: that of the topic, whichever way it was asked for.

@@ -25,6 +25,7 @@ fn elect_all(
     cluster: Cluster<'_>,
     request: &ElectLeadersRequest,
 ) -> ApiResult<(Vec<MetadataRecord>, Vec<ReplicaElectionResult>)> {
+    ApiError::check_timeout(request.timeout_ms)?;
     let election = match request.election_type {
         0 => Election::Preferred,
         1 => Election::Unclean,

@@ -34,6 +34,11 @@ impl ApiError {
         ApiError::new(ErrorCode::PolicyViolation, "Unable to perform excessively large batch operation.")
     }
 
+    /// Refuses a request that gives no time: Kafka's would have run out when its turn comes.
+    pub(crate) fn check_timeout(timeout_ms: i32) -> ApiResult<()> {
+        if timeout_ms > 0 { Ok(()) } else { Err(ApiError::bare(ErrorCode::RequestTimedOut)) }
+    }
+
     pub(crate) fn wire_message(&self) -> Option<ByteString> {
         self.message.as_deref().map(ByteString::from)
     }

@@ -19,7 +19,7 @@
 //! 1. The written image is what the committed log and all appended records give, and it ends where the next record goes.
 //! 2. Replies leave in the order of the offsets they wait for, and none before its offset is committed.
 //! 3. There is a session for every registered broker, and for no other.
-//! 4. A partition is led only by a replica in its ISR whose broker is neither fenced nor shutting down.
+//! 4. A partition is led only by a replica in its ISR whose broker is registered and not fenced.
 
 mod activation;
 mod alter_partition;

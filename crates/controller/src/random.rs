@@ -1,14 +1,17 @@
 //! Randomness from a seed: for ids of topics and for where placement starts. Not for secrets.
 
-use ottla_protocol::Uuid;
+use ottla_protocol::{LeaderEpoch, Uuid};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): one addition and a few mixes per number, and good enough to spread replicas.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Random {
-        Random(seed)
+    /// The numbers of one leadership. Another epoch has others: should a host use a seed twice, the second life of a node
+    /// must not give out the ids of the first.
+    pub(crate) fn new(seed: u64, epoch: LeaderEpoch) -> Random {
+        let mut of_epoch = Random(epoch.0 as u64);
+        Random(seed ^ of_epoch.next())
     }
 
     pub(crate) fn next(&mut self) -> u64 {

@@ -32,7 +32,6 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Controller {
     pub(crate) settings: Settings,
-    pub(crate) random: Random,
     pub(crate) active: Option<Active>,
 }
 
@@ -50,6 +49,7 @@ pub(crate) struct Active {
     pub(crate) config: BrokerConfig,
     pub(crate) kraft_version: i16,
     pub(crate) sessions: Sessions,
+    pub(crate) random: Random,
     /// Answers, in order, with the offset that must be committed first.
     pub(crate) waiting: VecDeque<Waiting>,
 }
@@ -80,8 +80,7 @@ impl Outcome {
 impl Controller {
     /// A controller that is not active yet.
     pub fn new(settings: Settings) -> Controller {
-        let random = Random::new(settings.seed);
-        Controller { settings, random, active: None }
+        Controller { settings, active: None }
     }
 
     /// Whether this node is the active controller.

@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, effective_config};
 use crate::effect::Effect;
 use crate::input::{ControllerRequest, Input, RequestId};
+use crate::random::Random;
 use crate::sessions::Session;
 use crate::state::{Active, Controller, NOT_CONTROLLER, Outcome, RECORDS_PER_BATCH_MAX, Settings, Waiting};
 use crate::{
@@ -29,6 +30,7 @@ impl Controller {
                     config,
                     kraft_version,
                     sessions: Default::default(),
+                    random: Random::new(self.settings.seed, epoch),
                     waiting: Default::default(),
                 });
                 active.start_sessions(now, self.settings.node_id);
@@ -64,7 +66,7 @@ impl Controller {
         effects: &mut Vec<Effect>,
     ) {
         use ControllerRequest as R;
-        let Controller { settings, random, active: Some(active) } = self else {
+        let Controller { settings, active: Some(active) } = self else {
             effects.push(Effect::Reply { id, response: Err(NOT_CONTROLLER) });
             return;
         };
@@ -84,9 +86,11 @@ impl Controller {
             R::BrokerHeartbeat(request) => heartbeat::process(cluster, &mut active.sessions, now, request),
             R::UnregisterBroker(request) => brokers::unregister(cluster, request),
             R::ControllerRegistration(request) => brokers::register_controller(request),
-            R::CreateTopics(request) => create_topics::create(cluster, random, forwarded, request),
+            R::CreateTopics(request) => {
+                create_topics::create(cluster, &mut active.random, forwarded, request)
+            }
             R::DeleteTopics(request) => delete_topics::delete(cluster, version, request),
-            R::CreatePartitions(request) => create_partitions::create(cluster, random, request),
+            R::CreatePartitions(request) => create_partitions::create(cluster, &mut active.random, request),
             R::AlterConfigs(request) => configs::alter(cluster, forwarded, request),
             R::IncrementalAlterConfigs(request) => configs::incremental_alter(cluster, forwarded, request),
             R::AllocateProducerIds(request) => producer_ids::allocate(cluster, request),
@@ -114,7 +118,7 @@ impl Controller {
                 session.and_then(|session| session.expires_at(timeout_ms)).is_some_and(|at| now >= at)
             })
             .collect();
-        let Controller { settings, active: Some(active), .. } = self else { return };
+        let Controller { settings, active: Some(active) } = self else { return };
         for id in silent {
             let cluster = Cluster { settings, config: &active.config, image: &active.image };
             let mut records = Vec::new();
