@@ -135,7 +135,9 @@ impl<'e> Broker<'e> {
         let properties = self.write_properties()?;
         if self.kind == Kind::Kafka && !self.data().join("meta.properties").exists() {
             let path = properties.to_string_lossy();
-            runner.tool("kafka-storage", &["format", "-t", CLUSTER_ID, "-c", &path], b"")?.success()?;
+            runner
+                .tool("kafka-storage", &["format", "--standalone", "-t", CLUSTER_ID, "-c", &path], b"")?
+                .success()?;
         }
         let started = Instant::now();
         self.child = Some(process::spawn_logged(&mut self.command(&properties), &self.log_file())?);
@@ -169,7 +171,7 @@ impl<'e> Broker<'e> {
             "process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n\
              listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             controller.quorum.voters=1@127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
+             controller.quorum.bootstrap.servers=127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAINTEXT\n",
             self.data().display()
         );

@@ -1,6 +1,7 @@
 //! Long-running client programs that write histories: producers and group members of four client libraries.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -175,8 +176,10 @@ impl Client {
     /// Waits until the program has ended by itself; it must not have failed.
     pub fn wait(mut self, limit: Duration) -> Result<()> {
         match process::wait(&mut self.child, limit)? {
-            // A JVM that was asked to end has 143, whatever its hooks did.
-            Some(status) if status.success() || status.code() == Some(143) => Ok(()),
+            // A JVM that was asked to end has 143, whatever its hooks did; one that was asked before it listened dies.
+            Some(status) if status.success() || status.code() == Some(143) || status.signal() == Some(15) => {
+                Ok(())
+            }
             status => {
                 let log = fs::read_to_string(&self.log).unwrap_or_default();
                 let ended = status

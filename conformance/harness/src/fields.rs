@@ -83,9 +83,9 @@ const IDENTITIES: &[&str] = &[
     "partition_index",
     "partition",
     "index",
+    "key",
     "node_id",
     "broker_id",
-    "key",
     "feature",
 ];
 
@@ -118,6 +118,9 @@ fn named_below(fields: &[(&str, &str)]) -> Vec<(String, String)> {
             let of = |name: &str| element.iter().find(|(path, _)| *path == name).map(|(_, value)| *value);
             let identity = IDENTITIES.iter().find_map(|name| of(name));
             let mut label = identity.map_or(index.to_string(), |value| value.trim_matches('"').to_owned());
+            if let Some(kind) = of("resource_type") {
+                label = format!("{label} of type {kind}");
+            }
             let count = taken.entry(label.clone()).or_insert(0);
             *count += 1;
             if *count > 1 {

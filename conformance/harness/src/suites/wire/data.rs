@@ -26,7 +26,30 @@ pub(super) const CASES: &[Case] = &[
     Case { key: ApiKey::Fetch, variant: "_at_the_end", from: 0, make: |w, v| fetch(w, v, 6, -1) },
     Case { key: ApiKey::Fetch, variant: "_new_session", from: 7, make: |w, v| fetch(w, v, 0, 0) },
     Case { key: ApiKey::Fetch, variant: "_next_in_session", from: 7, make: fetch_next },
-    Case { key: ApiKey::ListOffsets, variant: "", from: 0, make: list_offsets },
+    Case { key: ApiKey::ListOffsets, variant: "_latest", from: 0, make: |_, v| list_offsets(v, -1) },
+    Case { key: ApiKey::ListOffsets, variant: "_earliest", from: 0, make: |_, v| list_offsets(v, -2) },
+    Case { key: ApiKey::ListOffsets, variant: "_max_timestamp", from: 7, make: |_, v| list_offsets(v, -3) },
+    Case { key: ApiKey::ListOffsets, variant: "_earliest_local", from: 8, make: |_, v| list_offsets(v, -4) },
+    Case { key: ApiKey::ListOffsets, variant: "_latest_tiered", from: 9, make: |_, v| list_offsets(v, -5) },
+    Case {
+        key: ApiKey::ListOffsets,
+        variant: "_earliest_pending_upload",
+        from: 11,
+        make: |_, v| list_offsets(v, -6),
+    },
+    Case { key: ApiKey::ListOffsets, variant: "_long_ago", from: 0, make: |_, v| list_offsets(v, 0) },
+    Case {
+        key: ApiKey::ListOffsets,
+        variant: "_then",
+        from: 0,
+        make: |_, v| list_offsets(v, 1_700_000_000_000),
+    },
+    Case {
+        key: ApiKey::ListOffsets,
+        variant: "_later",
+        from: 0,
+        make: |_, v| list_offsets(v, 1_800_000_000_000),
+    },
     Case { key: ApiKey::OffsetForLeaderEpoch, variant: "", from: 0, make: leader_epoch },
     Case { key: ApiKey::InitProducerId, variant: "", from: 0, make: init_producer_id },
     Case { key: ApiKey::DescribeProducers, variant: "", from: 0, make: describe_producers },
@@ -104,20 +127,10 @@ fn fetch_next(world: &mut World, version: i16) -> Result<Vec<u8>> {
     body_of(version, &next)
 }
 
-fn list_offsets(_: &mut World, version: i16) -> Result<Vec<u8>> {
-    let mut times = vec![-1, -2, 0, 1_700_000_000_000, 1_800_000_000_000];
-    times.extend(
-        [(7, -3), (8, -4), (9, -5), (11, -6)]
-            .iter()
-            .filter(|(from, _)| version >= *from)
-            .map(|(_, time)| time),
-    );
-    // One topic per time: a partition asked for twice in one topic is an error.
-    let topics = times.iter().map(|&timestamp| {
-        let partition = ListOffsetsPartition { partition_index: 0, timestamp, ..Default::default() };
-        ListOffsetsTopic { name: TOPIC.into(), partitions: vec![partition], ..Default::default() }
-    });
-    body_of(version, &ListOffsetsRequest { replica_id: -1, topics: topics.collect(), ..Default::default() })
+fn list_offsets(version: i16, timestamp: i64) -> Result<Vec<u8>> {
+    let partition = ListOffsetsPartition { partition_index: 0, timestamp, ..Default::default() };
+    let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![partition], ..Default::default() };
+    body_of(version, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })
 }
 
 fn leader_epoch(_: &mut World, version: i16) -> Result<Vec<u8>> {
