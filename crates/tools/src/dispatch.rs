@@ -32,7 +32,19 @@ pub const TOOLS: &[Tool] = &[
         about: "list, describe, reset and delete groups of consumers",
         run: crate::consumer_groups::run,
     },
+    Tool { name: "groups", about: "list groups of all types", run: crate::groups::run },
     Tool { name: "configs", about: "describe and change settings and quotas", run: crate::configs::run },
+    Tool { name: "get-offsets", about: "print offsets of partitions", run: crate::get_offsets::run },
+    Tool {
+        name: "delete-records",
+        about: "delete the oldest records of partitions",
+        run: crate::delete_records::run,
+    },
+    Tool {
+        name: "broker-api-versions",
+        about: "print which requests the brokers know",
+        run: crate::broker_api_versions::run,
+    },
 ];
 
 /// The tool of a name: `topics`, `kafka-topics` or `kafka-topics.sh`, with or without a directory before it.

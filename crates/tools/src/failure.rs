@@ -69,7 +69,20 @@ impl Exception {
         Exception::new("java.lang.IllegalArgumentException", message)
     }
 
-    /// A file that cannot be read.
+    /// What a tool says by itself, without a trace.
+    pub fn terse(message: impl Into<String>) -> Exception {
+        Exception::new("org.apache.kafka.tools.TerseException", message)
+    }
+
+    /// A file that cannot be read as text.
+    pub fn unreadable(path: &str, error: &std::io::Error) -> Exception {
+        Exception {
+            cause: Some(Box::new(Exception::file(path, error))),
+            ..Exception::new("java.io.IOException", format!("Unable to read file {path}"))
+        }
+    }
+
+    /// A file that cannot be opened.
     pub fn file(path: &str, error: &std::io::Error) -> Exception {
         use std::io::ErrorKind;
         match error.kind() {

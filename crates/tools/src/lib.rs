@@ -7,13 +7,17 @@
 //! What is not Kafka's: stack traces. Where a tool of Kafka prints one, ours prints its first line.
 
 mod admin;
+mod broker_api_versions;
 mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
 pub mod context;
+mod delete_records;
 pub mod dispatch;
 pub mod failure;
+mod get_offsets;
+mod groups;
 mod java;
 mod lines;
 mod log;

@@ -71,6 +71,11 @@ impl Admin {
         Ok(Admin { client: Client::new(config), anybody })
     }
 
+    /// The client underneath.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Controllers do not serve all that brokers do.
     fn exception(&self, call: &str, error: &ottla_client::Error) -> Exception {
         let unknown = matches!(error, ottla_client::Error::UnsupportedVersion { theirs: None, .. });

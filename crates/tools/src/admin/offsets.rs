@@ -1,12 +1,14 @@
 //! Offsets: those that logs have and those that groups committed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use ottla_client::Target;
 use ottla_protocol::codec::Request;
 use ottla_protocol::messages::{
-    ListOffsetsRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, list_offsets_request,
-    offset_commit_request, offset_delete_request, offset_fetch_request,
+    DeleteRecordsRequest, ListOffsetsRequest, ListOffsetsResponse, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, delete_records_request, list_offsets_request, offset_commit_request,
+    offset_delete_request, offset_fetch_request,
 };
 use ottla_protocol::{BrokerId, ErrorCode};
 
@@ -205,69 +207,155 @@ impl Admin {
         answered.map_err(|error| Exception::of_client(call, &error))
     }
 
-    /// The offset of each partition at a timestamp, or at one of the special ones. Partitions without a leader that
-    /// answers are waited for; what cannot be answered for good fails the whole.
+    /// The offset of each partition at a timestamp, or at one of the special ones; fails with the first that fails.
     pub(crate) async fn list_offsets(
         &self,
         wanted: &[(TopicPartition, i64)],
     ) -> Result<BTreeMap<TopicPartition, LogOffset>, Exception> {
-        let found = self.client.retry(|| self.list_offsets_once(wanted)).await;
-        found.map_err(|error| Exception::of_client("listOffsets", &error))
+        let found = self.list_offsets_each(wanted).await?;
+        found.into_iter().map(|(partition, found)| found.map(|found| (partition, found))).collect()
     }
 
-    async fn list_offsets_once(
+    /// The same, each with what went wrong. What may be answered later is asked for again.
+    pub(crate) async fn list_offsets_each(
         &self,
         wanted: &[(TopicPartition, i64)],
-    ) -> ottla_client::Result<BTreeMap<TopicPartition, LogOffset>> {
+    ) -> Result<BTreeMap<TopicPartition, Result<LogOffset, Exception>>, Exception> {
+        let found = RefCell::new(BTreeMap::new());
+        let asked = self.client.retry(|| async {
+            let missing = |(partition, _): &&(TopicPartition, i64)| !found.borrow().contains_key(partition);
+            let missing: Vec<(TopicPartition, i64)> = wanted.iter().filter(missing).cloned().collect();
+            for (leader, wanted) in self.by_leader(missing).await? {
+                let response = self
+                    .client
+                    .connection(&Target::Broker(leader))
+                    .await?
+                    .send(&offsets_request(wanted))
+                    .await?;
+                take_offsets(response, &mut found.borrow_mut())?;
+            }
+            Ok(())
+        });
+        asked.await.map_err(|error| Exception::of_client("listOffsets", &error))?;
+        Ok(found.into_inner())
+    }
+
+    /// Deletes the records before an offset (-1: all) of each partition. Answers the new start of each log, sorted:
+    /// the order of Kafka's client is another in each process.
+    pub(crate) async fn delete_records(
+        &self,
+        wanted: &[(TopicPartition, i64)],
+    ) -> Result<Vec<(TopicPartition, Result<i64, Exception>)>, Exception> {
+        let call = "deleteRecords";
+        let mut results = Vec::new();
+        for (partition, offset) in wanted {
+            let deleted = self.client.retry(|| self.delete_records_once(partition, *offset)).await;
+            results.push((partition.clone(), deleted.map_err(|error| Exception::of_client(call, &error))));
+        }
+        results.sort_by(|a: &(TopicPartition, _), b| a.0.cmp(&b.0));
+        Ok(results)
+    }
+
+    async fn delete_records_once(
+        &self,
+        partition: &TopicPartition,
+        offset: i64,
+    ) -> ottla_client::Result<i64> {
+        let (topic, index) = partition;
+        let leaders = self.by_leader(vec![(partition.clone(), offset)]).await;
+        // That a topic is unknown may pass, but not while a tool waits for it.
+        let leaders = leaders.map_err(|error| match error.code() {
+            Some(ErrorCode::UnknownTopicOrPartition) => ottla_client::Error::State(error.to_string()),
+            _ => error,
+        })?;
+        let about = || format!("{topic}-{index}");
+        let Some(leader) = leaders.keys().next() else {
+            return Err(ottla_client::Error::broker(ErrorCode::LeaderNotAvailable, about()));
+        };
+        let request = DeleteRecordsRequest {
+            topics: vec![delete_records_request::DeleteRecordsTopic {
+                name: topic.as_str().into(),
+                partitions: vec![delete_records_request::DeleteRecordsPartition {
+                    partition_index: *index,
+                    offset,
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            timeout_ms: 30_000,
+            ..Default::default()
+        };
+        let response = self.client.connection(&Target::Broker(*leader)).await?.send(&request).await?;
+        let mut results = response.topics.iter().flat_map(|topic| &topic.partitions);
+        match results.next() {
+            Some(result) => {
+                ottla_client::Error::check(result.error_code, about, None)?;
+                Ok(result.low_watermark)
+            }
+            None => Err(ottla_client::Error::broker(ErrorCode::UnknownServerError, about())),
+        }
+    }
+
+    /// Partitions by their leaders, as they are now.
+    async fn by_leader(
+        &self,
+        wanted: Vec<(TopicPartition, i64)>,
+    ) -> ottla_client::Result<BTreeMap<BrokerId, Vec<(TopicPartition, i64)>>> {
         let mut topics: Vec<&str> = wanted.iter().map(|((topic, _), _)| topic.as_str()).collect();
         topics.sort_unstable();
         topics.dedup();
-        let mut found = BTreeMap::new();
         let known = self.client.refresh(Some(&topics)).await?;
-        let mut by_leader: BTreeMap<
-            BrokerId,
-            BTreeMap<&str, Vec<list_offsets_request::ListOffsetsPartition>>,
-        > = BTreeMap::new();
-        for ((topic, partition), timestamp) in wanted {
-            let about = || format!("{topic}-{partition}");
-            let described = known.topics.get(topic.as_str());
-            let described = described
-                .and_then(|described| described.partition(*partition))
-                .ok_or_else(|| ottla_client::Error::broker(ErrorCode::UnknownTopicOrPartition, about()))?;
-            let leader = described
-                .leader
-                .ok_or_else(|| ottla_client::Error::broker(ErrorCode::LeaderNotAvailable, about()))?;
-            by_leader.entry(leader).or_default().entry(topic).or_default().push(
-                list_offsets_request::ListOffsetsPartition {
-                    partition_index: *partition,
-                    current_leader_epoch: -1,
-                    timestamp: *timestamp,
-                    ..Default::default()
-                },
-            );
+        let mut by_leader: BTreeMap<BrokerId, Vec<(TopicPartition, i64)>> = BTreeMap::new();
+        for (partition, what) in wanted {
+            let missing =
+                |code| ottla_client::Error::broker(code, format!("{}-{}", partition.0, partition.1));
+            let topic = known.topics.get(&partition.0);
+            let described = topic.and_then(|topic| topic.partition(partition.1));
+            let described = described.ok_or_else(|| missing(ErrorCode::UnknownTopicOrPartition))?;
+            let leader = described.leader.ok_or_else(|| missing(ErrorCode::LeaderNotAvailable))?;
+            by_leader.entry(leader).or_default().push((partition, what));
         }
-        for (leader, topics) in by_leader {
-            let topics = topics.into_iter().map(|(name, partitions)| {
-                list_offsets_request::ListOffsetsTopic { name: name.into(), partitions, ..Default::default() }
-            });
-            let request = ListOffsetsRequest {
-                replica_id: -1,
-                topics: topics.collect(),
-                timeout_ms: 30_000,
-                ..Default::default()
-            };
-            let response = self.client.connection(&Target::Broker(leader)).await?.send(&request).await?;
-            for topic in &response.topics {
-                for partition in &topic.partitions {
-                    let about = || format!("{}-{}", &*topic.name, partition.partition_index);
-                    ottla_client::Error::check(partition.error_code, about, None)?;
-                    let offset = (partition.offset >= 0).then_some(partition.offset);
-                    found.insert((topic.name.to_string(), partition.partition_index), LogOffset { offset });
-                }
-            }
-        }
-        Ok(found)
+        Ok(by_leader)
     }
+}
+
+fn offsets_request(wanted: Vec<(TopicPartition, i64)>) -> ListOffsetsRequest {
+    let mut topics: BTreeMap<String, Vec<list_offsets_request::ListOffsetsPartition>> = BTreeMap::new();
+    for ((topic, partition), timestamp) in wanted {
+        topics.entry(topic).or_default().push(list_offsets_request::ListOffsetsPartition {
+            partition_index: partition,
+            current_leader_epoch: -1,
+            timestamp,
+            ..Default::default()
+        });
+    }
+    let topics = topics.into_iter().map(|(name, partitions)| list_offsets_request::ListOffsetsTopic {
+        name: name.into(),
+        partitions,
+        ..Default::default()
+    });
+    ListOffsetsRequest { replica_id: -1, topics: topics.collect(), timeout_ms: 30_000, ..Default::default() }
+}
+
+/// Takes the answers that count; the first that may be better later is the error.
+fn take_offsets(
+    response: ListOffsetsResponse,
+    found: &mut BTreeMap<TopicPartition, Result<LogOffset, Exception>>,
+) -> ottla_client::Result<()> {
+    let mut again = Ok(());
+    for topic in &response.topics {
+        for answer in &topic.partitions {
+            let partition = (topic.name.to_string(), answer.partition_index);
+            let code = ErrorCode::from_code(answer.error_code);
+            if code.is_retriable() {
+                again = Err(ottla_client::Error::broker(code, format!("{}-{}", partition.0, partition.1)));
+                continue;
+            }
+            let offset = LogOffset { offset: (answer.offset >= 0).then_some(answer.offset) };
+            found.insert(partition, check(answer.error_code, None).map(|()| offset));
+        }
+    }
+    again
 }
 
 fn fetch_all(group: &str, version: i16) -> OffsetFetchRequest {

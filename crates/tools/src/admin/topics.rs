@@ -74,6 +74,20 @@ impl Admin {
         Ok((listings(&response), live_brokers(&response)))
     }
 
+    /// All topics with their partitions, and whether they are Kafka's own.
+    pub(crate) async fn topics_of_metadata(&self) -> Result<Vec<(Topic, bool)>, Exception> {
+        let request =
+            MetadataRequest { topics: None, allow_auto_topic_creation: false, ..Default::default() };
+        let response = self.ask("listTopics", request).await?;
+        let exists =
+            |topic: &metadata_response::MetadataResponseTopic| topic.error_code == ErrorCode::None.code();
+        let topics = response.topics.into_iter().filter(exists);
+        topics
+            .map(|topic| (topic.is_internal, topic))
+            .map(|(internal, topic)| Ok((topic_of_metadata(topic)?, internal)))
+            .collect()
+    }
+
     /// The topic of an id.
     pub(crate) async fn describe_topic_id(&self, id: TopicId) -> Result<Topic, Exception> {
         let topic = metadata_request::MetadataRequestTopic { topic_id: id, name: None, ..Default::default() };

@@ -212,13 +212,8 @@ impl Reset<'_> {
     }
 
     async fn offsets_of_file(&self, path: &str, cx: &mut Context<'_>) -> Result<Offsets, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let unreadable = Exception {
-                cause: Some(Box::new(Exception::file(path, &error))),
-                ..Exception::new("java.io.IOException", format!("Unable to read file {path}"))
-            };
-            unreadable.wrapped("java.lang.RuntimeException")
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Exception::unreadable(path, &error).wrapped("java.lang.RuntimeException"))?;
         let groups = self.arguments.texts("group");
         let only_group = if let [only] = groups.as_slice() { Some(*only) } else { None };
         match csv::offsets_of(&text, only_group, self.group)? {

@@ -12,8 +12,12 @@ const GAP: usize = 2;
 pub(super) fn text(table: &[Opt]) -> String {
     let mut options: Vec<&Opt> = table.iter().chain(&EVERYWHERE).collect();
     options.sort_by_key(|option| option.name);
-    let mut rows =
-        vec![("Option".to_string(), "Description".to_string()), ("------".into(), "-----------".into())];
+    let has_required = options.iter().any(|option| option.is_required);
+    let heading = if has_required { "Option (* = required)" } else { "Option" };
+    let mut rows = vec![
+        (heading.to_string(), "Description".to_string()),
+        ("-".repeat(heading.len()), "-----------".to_string()),
+    ];
     rows.extend(options.into_iter().map(|option| (title(option), description(option))));
 
     let left = widest(rows.iter().map(|row| &row.0)).min((WIDTH - GAP) / 2);
@@ -37,12 +41,13 @@ pub(super) fn text(table: &[Opt]) -> String {
 }
 
 fn title(option: &Opt) -> String {
+    let name = format!("{}--{}", if option.is_required { "* " } else { "" }, option.name);
     match option.value {
-        Value::None => format!("--{}", option.name),
-        Value::Required(kind, "") => format!("--{} <{kind}>", option.name),
-        Value::Required(kind, what) => format!("--{} <{kind}: {what}>", option.name),
-        Value::Optional(kind, "") => format!("--{} [{kind}]", option.name),
-        Value::Optional(kind, what) => format!("--{} [{kind}: {what}]", option.name),
+        Value::None => name,
+        Value::Required(kind, "") => format!("{name} <{kind}>"),
+        Value::Required(kind, what) => format!("{name} <{kind}: {what}>"),
+        Value::Optional(kind, "") => format!("{name} [{kind}]"),
+        Value::Optional(kind, what) => format!("{name} [{kind}: {what}]"),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Opt {
     pub default: Option<&'static str>,
     /// One value is several, separated by this.
     pub separator: Option<char>,
+    /// Whether parsing fails without it.
+    pub is_required: bool,
     /// Allowed only together with one of these; empty means always.
     pub available_with: &'static [&'static str],
 }
@@ -46,62 +48,43 @@ pub enum Value {
 }
 
 impl Opt {
+    const fn new(name: &'static str, value: Value, help: &'static str) -> Opt {
+        Opt { name, value, help, default: None, separator: None, is_required: false, available_with: &[] }
+    }
+
     /// An option without a value.
     pub const fn flag(name: &'static str, help: &'static str) -> Opt {
-        Opt { name, value: Value::None, help, default: None, separator: None, available_with: &[] }
+        Opt::new(name, Value::None, help)
     }
 
     /// An option with a text.
     pub const fn text(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt {
-            name,
-            value: Value::Required("String", what),
-            help,
-            default: None,
-            separator: None,
-            available_with: &[],
-        }
+        Opt::new(name, Value::Required("String", what), help)
     }
 
     /// An option with a 32-bit number.
     pub const fn integer(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt {
-            name,
-            value: Value::Required("Integer", what),
-            help,
-            default: None,
-            separator: None,
-            available_with: &[],
-        }
+        Opt::new(name, Value::Required("Integer", what), help)
     }
 
     /// An option with a 64-bit number.
     pub const fn long(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt {
-            name,
-            value: Value::Required("Long", what),
-            help,
-            default: None,
-            separator: None,
-            available_with: &[],
-        }
+        Opt::new(name, Value::Required("Long", what), help)
     }
 
     /// An option whose text may be left out.
     pub const fn optional_text(name: &'static str, what: &'static str, help: &'static str) -> Opt {
-        Opt {
-            name,
-            value: Value::Optional("String", what),
-            help,
-            default: None,
-            separator: None,
-            available_with: &[],
-        }
+        Opt::new(name, Value::Optional("String", what), help)
     }
 
     /// The value of an absent option.
     pub const fn or(self, default: &'static str) -> Opt {
         Opt { default: Some(default), ..self }
+    }
+
+    /// Parsing fails without it.
+    pub const fn required(self) -> Opt {
+        Opt { is_required: true, ..self }
     }
 
     /// Allowed only together with one of these.
@@ -130,6 +113,9 @@ pub enum OptionError {
     /// The value is missing.
     #[error("Option {0} requires an argument")]
     MissingArgument(&'static str),
+    /// What has to be given is not.
+    #[error("Missing required option(s) [{0}]")]
+    Missing(String),
     /// Not to be given without one of certain others.
     #[error("Option(s) [{0}] are unavailable given other options on the command line")]
     Unavailable(String),
@@ -151,6 +137,7 @@ impl From<OptionError> for Exception {
         let class = match error {
             OptionError::Unrecognized(_) => "joptsimple.UnrecognizedOptionException",
             OptionError::MissingArgument(_) => "joptsimple.OptionMissingRequiredArgumentException",
+            OptionError::Missing(_) => "joptsimple.MissingRequiredOptionsException",
             OptionError::Unavailable(_) => "joptsimple.UnavailableOptionException",
             OptionError::Repeated(_) => "joptsimple.MultipleArgumentsForOptionException",
             OptionError::Unparsable { .. } => "joptsimple.OptionArgumentConversionException",

@@ -66,16 +66,23 @@ impl Arguments {
         Ok(arguments)
     }
 
+    /// Unless help is asked for, what is required must be there and what needs others must not be alone.
     fn check_available(&self) -> Result<(), OptionError> {
-        let is_alone = |option: &&Opt| {
+        if self.has("help") || self.has("version") {
+            return Ok(());
+        }
+        let names = |refused: &dyn Fn(&Opt) -> bool| {
+            let names: Vec<&str> = self.table.iter().filter(|opt| refused(opt)).map(|opt| opt.name).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        if let Some(missing) = names(&|option| option.is_required && !self.has(option.name)) {
+            return Err(OptionError::Missing(missing));
+        }
+        let is_alone = |option: &Opt| {
             let others = option.available_with;
             !others.is_empty() && self.has(option.name) && !others.iter().any(|other| self.has(other))
         };
-        let alone: Vec<&str> = self.table.iter().filter(is_alone).map(|option| option.name).collect();
-        if alone.is_empty() || self.has("help") || self.has("version") {
-            return Ok(());
-        }
-        Err(OptionError::Unavailable(alone.join(", ")))
+        names(&is_alone).map_or(Ok(()), |alone| Err(OptionError::Unavailable(alone)))
     }
 
     fn add(&mut self, option: &'static Opt, value: Option<String>) {

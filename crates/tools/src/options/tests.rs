@@ -72,6 +72,35 @@ fn complaints_are_kafkas() {
 }
 
 #[test]
+fn what_is_required_must_be_there_unless_help_is_asked_for() {
+    const REQUIRED: &[Opt] = &[Opt::text("bootstrap-server", "server", "Where.").required()];
+    let parse = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
+        Arguments::parse(REQUIRED, &words).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(parse(&[]), Err("Missing required option(s) [bootstrap-server]".to_string()));
+    assert_eq!(parse(&["--help"]), Ok(()));
+    assert_eq!(parse(&["--bootstrap-server", "a"]), Ok(()));
+    let text = help::text(REQUIRED);
+    assert!(text.starts_with("Option (* = required)              Description"), "{text}");
+    assert!(text.contains("\n* --bootstrap-server <String: server>  Where."), "{text}");
+}
+
+#[test]
+fn an_option_may_need_another() {
+    const TABLE: &[Opt] =
+        &[Opt::flag("describe", "Do."), Opt::flag("members", "How.").available_with(&["describe"])];
+    let parse = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
+        Arguments::parse(TABLE, &words).map(drop).map_err(|error| error.to_string())
+    };
+    let refusal = "Option(s) [members] are unavailable given other options on the command line";
+    assert_eq!(parse(&["--members"]), Err(refusal.to_string()));
+    assert_eq!(parse(&["--members", "--help"]), Ok(()));
+    assert_eq!(parse(&["--members", "--describe"]), Ok(()));
+}
+
+#[test]
 fn help_is_two_columns_sorted_by_name() {
     let text = help::text(TABLE);
     let lines: Vec<&str> = text.lines().collect();
