@@ -47,6 +47,16 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
+/// Short forms for people, by the word after `ottla` only.
+pub const SHORT_FORMS: &[Tool] = &[
+    Tool {
+        name: "produce",
+        about: "write lines of standard input to a topic",
+        run: crate::short::produce::run,
+    },
+    Tool { name: "consume", about: "print the records of topics", run: crate::short::consume::run },
+];
+
 /// The tool of a name: `topics`, `kafka-topics` or `kafka-topics.sh`, with or without a directory before it.
 pub fn find(name: &str) -> Option<&'static Tool> {
     let file = name.rsplit('/').next().unwrap_or(name);
@@ -64,7 +74,8 @@ pub fn find_by_program(program: &str) -> Option<&'static Tool> {
 
 /// Runs a command by its name on the process' own streams; `None` if there is no such command.
 pub fn run(name: &str, args: &[String]) -> Option<i32> {
-    let tool = find(name)?;
+    let short_form = SHORT_FORMS.iter().find(|tool| tool.name == name);
+    let tool = short_form.or_else(|| find(name))?;
     Some(Context::with_process(|cx| (tool.run)(args, cx)))
 }
 

@@ -23,6 +23,7 @@ mod lines;
 mod log;
 pub mod options;
 mod settings;
+mod short;
 mod signals;
 pub mod subcommands;
 mod text;

@@ -18,3 +18,16 @@ fn line(cx: &mut Context<'_>, level: &str, class: &str, text: &str) {
     // Nobody is left to tell when standard error is gone.
     writeln!(cx.err, "[{}] {level} {text} ({class})", now.strftime("%Y-%m-%d %H:%M:%S,%3f")).ok();
 }
+
+/// From now on warnings of the client underneath are shown too.
+pub(crate) fn show_warnings() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .finish();
+    // Whoever runs the tool inside a larger program may have decided otherwise.
+    tracing::subscriber::set_global_default(subscriber).ok();
+}

@@ -33,6 +33,7 @@ pub(crate) fn run(words: &[String], cx: &mut Context<'_>) -> i32 {
     for class in &settings.unknown_deserializers {
         log::error(cx, FORMATTER_CLASS, &format!("Unable to instantiate a deserializer from {class}"));
     }
+    log::show_warnings();
     let ended = crate::admin::block_on(consume(&settings, cx));
     if let Err(exception) = &ended {
         log::error(cx, CLASS, "Unknown error when running consumer: ");

@@ -38,6 +38,7 @@ fn execute(words: &[String], cx: &mut Context<'_>) -> Result<i32, Failure> {
     let reader = options::line_reader(&arguments)?;
     let properties = options::producer_properties(&arguments)?;
     cx.out.flush()?;
+    log::show_warnings();
     crate::admin::block_on(produce(reader, &properties, arguments.has("sync"), cx))
 }
 
