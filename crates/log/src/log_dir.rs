@@ -186,6 +186,22 @@ impl LogDir {
         Ok(partitions)
     }
 
+    /// Renames a partition's directory that belongs to no partition any more, so that it is in nobody's way and an
+    /// operator can look into it (KIP-866): the name gets `unique` and `-stray`. Gives its new path.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put_stray_aside(
+        &self,
+        topic_partition: &TopicPartition,
+        unique: u128,
+    ) -> Result<PathBuf, LogDirError> {
+        let from = self.path.join(names::partition_dir(topic_partition));
+        let to = self.path.join(names::aside_dir(topic_partition, unique, DirKind::Stray));
+        self.context.disk().rename(&from, &to).map_err(refused("rename", &from))?;
+        Ok(to)
+    }
+
     /// How a partition's log here is opened, as far as the directory knows: where it is, whether it was closed, and
     /// what the checkpoints say.
     pub fn open_options(&self, topic_partition: &TopicPartition, now_ms: i64) -> OpenOptions {

@@ -139,28 +139,40 @@ impl Groups {
         self.timers.move_to(&mut state.deadline, state.coordinator.deadline(), core.partition.index);
     }
 
-    /// This broker leads a partition of the offsets topic from now on: reads it and serves its groups.
-    pub fn load(self: &Arc<Self>, partition: Arc<Partition>) {
-        let index = partition.index;
-        self.unload(index);
-        let state = State {
-            coordinator: GroupCoordinator::new(self.settings.clone(), super::random::seed()),
-            waiting: Waiting::new(),
-            next_request: 0,
-            deadline: None,
-        };
-        let core = Arc::new(Core { partition, state: Mutex::new(state) });
-        self.cores.rcu(|cores| cores.update(index, Arc::clone(&core)));
-        if core.partition.is_empty() {
-            return self.loaded(&core);
+    /// This broker leads these partitions of the offsets topic from now on: reads them and serves their groups.
+    pub(crate) fn load(self: &Arc<Self>, partitions: Vec<Arc<Partition>>) {
+        let mut to_read = Vec::new();
+        for partition in partitions {
+            let index = partition.index;
+            self.unload(index);
+            let state = State {
+                coordinator: GroupCoordinator::new(self.settings.clone(), super::random::seed()),
+                waiting: Waiting::new(),
+                next_request: 0,
+                deadline: None,
+            };
+            let core = Arc::new(Core { partition, state: Mutex::new(state) });
+            self.cores.rcu(|cores| cores.update(index, Arc::clone(&core)));
+            if core.partition.is_empty() {
+                self.loaded(&core);
+            } else {
+                to_read.push(core);
+            }
         }
+        if to_read.is_empty() {
+            return;
+        }
+        // One thread reads all of them, so that the metadata thread goes on; until a partition is read, its groups answer
+        // that they are loading.
         let groups = Arc::clone(self);
-        let loading = std::thread::Builder::new().name(format!("group-load-{index}")).spawn(move || {
-            groups.replay(&core);
-            groups.loaded(&core);
+        let loading = std::thread::Builder::new().name("group-load".into()).spawn(move || {
+            for core in to_read {
+                groups.replay(&core);
+                groups.loaded(&core);
+            }
         });
         if let Err(error) = loading {
-            tracing::error!(%error, index, "cannot load groups");
+            tracing::error!(%error, "cannot load groups");
         }
     }
 

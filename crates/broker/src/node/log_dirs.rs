@@ -6,8 +6,8 @@ use super::random;
 use ottla_config::{BrokerSettings, StartError};
 use ottla_log::disk::RealDisk;
 use ottla_log::{
-    DeletedLog, Log, LogConfig, LogContext, LogDir, LogDirError, LogError, MetaProperties, OffsetCheckpoint,
-    RecoveryReport, TopicPartition,
+    DeletedLog, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError, LogError, MetaProperties,
+    OffsetCheckpoint, RecoveryReport, TopicPartition,
 };
 use ottla_protocol::{Offset, TopicId, Uuid};
 use parking_lot::Mutex;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// The topic whose log is not a partition's.
+const METADATA_TOPIC: &str = "__cluster_metadata";
 /// Part of the process's limit of open files that segments may take; the rest is for sockets.
 const OPEN_FILES_SHARE: u64 = 2;
 /// Open files of segments where the limit is not known.
@@ -32,6 +34,8 @@ pub struct LogDirs {
     dirs: Mutex<Vec<Dir>>,
     /// Directories of partitions that were found at the start and that nobody has opened yet.
     unopened: Mutex<BTreeMap<TopicPartition, usize>>,
+    /// Directories whose removal the last process did not finish.
+    leftovers: Mutex<Vec<PathBuf>>,
     removals: Mutex<BTreeMap<i64, Vec<DeletedLog>>>,
     removal_added: Notify,
 }
@@ -99,13 +103,17 @@ impl LogDirs {
         let mut log_dirs = opened.collect::<Result<Vec<LogDir>, StartError>>()?;
         let cluster_id = claim(&mut log_dirs, settings.roles.node_id)?;
         let mut unopened = BTreeMap::new();
+        let mut leftovers = Vec::new();
         let mut dirs = Vec::new();
         for (index, log_dir) in log_dirs.into_iter().enumerate() {
             for found in log_dir.partitions().map_err(into_start_error)? {
-                let kept = found.kind == ottla_log::DirKind::Current
-                    && !found.topic_partition.topic.starts_with("__cluster_metadata");
-                if kept {
-                    unopened.insert(found.topic_partition, index);
+                match found.kind {
+                    DirKind::Current if &*found.topic_partition.topic != METADATA_TOPIC => {
+                        unopened.insert(found.topic_partition, index);
+                    }
+                    // Its removal was interrupted.
+                    DirKind::Delete => leftovers.push(found.path),
+                    DirKind::Current | DirKind::Future | DirKind::Stray => {}
                 }
             }
             let high_watermarks = log_dir.read_checkpoint(OffsetCheckpoint::Replication).unwrap_or_default();
@@ -126,6 +134,7 @@ impl LogDirs {
             metadata,
             dirs: Mutex::new(dirs),
             unopened: Mutex::new(unopened),
+            leftovers: Mutex::new(leftovers),
             removals: Mutex::default(),
             removal_added: Notify::new(),
         })
@@ -210,7 +219,14 @@ impl LogDirs {
             options.log_start_offset = Offset(0);
             options.recovery_point = Offset(0);
         }
-        let (log, report) = Log::open(&self.context, options)?;
+        let (log, report) = match Log::open(&self.context, options) {
+            Err(LogError::InconsistentTopicId { .. }) if found.is_some() => {
+                // An earlier topic of this name was deleted, and the process ended before its directory was.
+                self.put_stray_aside(&topic_partition, index);
+                return self.open_log(topic_partition, topic_id, config, now_ms);
+            }
+            other => other?,
+        };
         tell(&report);
         // One replica: what is in the log after a restart is all there is, and committed.
         let high_watermark =
@@ -218,10 +234,21 @@ impl LogDirs {
         Ok(OpenedLog { log, log_dir: index, high_watermark })
     }
 
-    /// Says which directories belong to no partition of this broker; they are left alone.
-    pub fn report_strays(&self) {
-        for topic_partition in self.unopened.lock().keys() {
-            tracing::warn!(%topic_partition, "a directory belongs to no partition of this broker; it is left alone");
+    /// Puts the directories aside that belong to no partition of this broker.
+    pub(crate) fn put_strays_aside(&self) {
+        for (topic_partition, index) in std::mem::take(&mut *self.unopened.lock()) {
+            self.put_stray_aside(&topic_partition, index);
+        }
+    }
+
+    fn put_stray_aside(&self, topic_partition: &TopicPartition, index: usize) {
+        let unique = u128::from_be_bytes(random::uuid().0);
+        match self.dirs.lock()[index].log_dir.put_stray_aside(topic_partition, unique) {
+            Ok(path) => {
+                let path = path.display();
+                tracing::warn!(%topic_partition, %path, "a directory belongs to no partition of this broker; put aside");
+            }
+            Err(error) => tracing::error!(%error, "cannot put a stray directory aside"),
         }
     }
 
@@ -234,6 +261,9 @@ impl LogDirs {
     /// Ends when there is a deleted log whose files are to be removed.
     pub async fn removal_due(&self) {
         loop {
+            if !self.leftovers.lock().is_empty() {
+                return;
+            }
             let first = self.removals.lock().keys().next().copied();
             match first.map(|due_ms| due_ms - clock::now_ms()) {
                 None => self.removal_added.notified().await,

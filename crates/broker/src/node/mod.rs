@@ -124,7 +124,7 @@ impl Node {
         );
         let advertised = with_bound_ports(&settings.listeners.advertised, &bound);
         lifecycle.join(&advertised).await?;
-        log_dirs.report_strays();
+        log_dirs.put_strays_aside();
         tracing::info!("Transitioning from RECOVERY to RUNNING");
 
         let parts = Parts {

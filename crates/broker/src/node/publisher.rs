@@ -45,13 +45,12 @@ impl Publisher {
         let coordinators = self.follow_partitions(image, changes);
         self.follow_topic_configs(image, changes);
         self.images.publish(Arc::clone(image));
-        for partition in coordinators {
-            if partition.is_leader() {
-                self.groups.load(partition);
-            } else {
-                self.groups.unload(partition.index);
-            }
+        let (led, not_led): (Vec<_>, Vec<_>) =
+            coordinators.into_iter().partition(|partition| partition.is_leader());
+        for partition in not_led {
+            self.groups.unload(partition.index);
         }
+        self.groups.load(led);
         if !changes.topics_deleted.is_empty() {
             let deleted =
                 |(id, topic): (&TopicId, &Arc<Topic>)| DeletedTopic { id: *id, name: topic.name.clone() };
