@@ -83,7 +83,7 @@ fn complaint_about_servers(servers: &str) -> Option<&'static str> {
         !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
     };
     let servers = java::split(servers, ',');
-    let valid = !servers.is_empty() && servers.iter().all(|server| has_port(server));
+    let valid = !servers.is_empty() && servers.iter().all(has_port);
     (!valid).then_some("Please provide valid host:port like host1:9091,host2:9092\n")
 }
 

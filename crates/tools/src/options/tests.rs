@@ -82,7 +82,7 @@ fn what_is_required_must_be_there_unless_help_is_asked_for() {
     assert_eq!(parse(&["--help"]), Ok(()));
     assert_eq!(parse(&["--bootstrap-server", "a"]), Ok(()));
     let text = help::text(REQUIRED);
-    assert!(text.starts_with("Option (* = required)              Description"), "{text}");
+    assert!(text.starts_with("Option (* = required)                  Description"), "{text}");
     assert!(text.contains("\n* --bootstrap-server <String: server>  Where."), "{text}");
 }
 
