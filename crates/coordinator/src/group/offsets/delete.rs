@@ -66,14 +66,11 @@ impl State {
     ) {
         let mut ended = Vec::new();
         for group in self.offsets.groups() {
-            for (key, offset) in self.offsets.written_of(group) {
-                let is_deleted = |topic: &DeletedTopic| {
-                    topic.name == key.topic
-                        && (offset.topic_id == TopicId::ZERO || offset.topic_id == topic.id)
-                };
-                if topics.iter().any(is_deleted) {
-                    ended.push(key);
-                }
+            for topic in topics {
+                let offsets = self.offsets.written_of_topic(group, &topic.name);
+                let of_it = offsets
+                    .filter(|(_, offset)| offset.topic_id == TopicId::ZERO || offset.topic_id == topic.id);
+                ended.extend(of_it.map(|(key, _)| key));
             }
         }
         self.end_offsets(turn, ended);

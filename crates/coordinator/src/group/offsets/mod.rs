@@ -114,12 +114,22 @@ impl Offsets {
 
     /// The offsets of the group that the next request meets, by topic and partition.
     pub(super) fn written_of(&self, group: &str) -> impl Iterator<Item = (OffsetKey, &CommittedOffset)> {
-        self.0.get_key_value(group).into_iter().flat_map(|(group, topics)| {
-            topics.iter().flat_map(move |(topic, partitions)| {
-                partitions.iter().filter_map(move |(partition, offset)| {
-                    let (group, topic) = (group.clone(), topic.clone());
-                    Some((OffsetKey { group, topic, partition: *partition }, offset.written()?))
-                })
+        let topics = self.0.get(group).into_iter().flat_map(BTreeMap::keys);
+        topics.flat_map(move |topic| self.written_of_topic(group, topic))
+    }
+
+    /// Those of one topic.
+    fn written_of_topic(
+        &self,
+        group: &str,
+        topic: &str,
+    ) -> impl Iterator<Item = (OffsetKey, &CommittedOffset)> {
+        let group = self.0.get_key_value(group);
+        let topic = group.and_then(|(group, topics)| Some((group, topics.get_key_value(topic)?)));
+        topic.into_iter().flat_map(|(group, (topic, partitions))| {
+            partitions.iter().filter_map(|(partition, offset)| {
+                let key = OffsetKey { group: group.clone(), topic: topic.clone(), partition: *partition };
+                Some((key, offset.written()?))
             })
         })
     }

@@ -28,18 +28,24 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new(settings: Settings, seed: u64) -> Host {
-        let mut host = Host {
-            coordinator: GroupCoordinator::new(settings.clone(), seed),
+        let coordinator = GroupCoordinator::new(settings.clone(), seed);
+        let mut host = Host { settings, ..Host::of(coordinator) };
+        host.step(Input::Loaded);
+        host
+    }
+
+    /// Around a coordinator that is there.
+    pub(super) fn of(coordinator: GroupCoordinator) -> Host {
+        Host {
+            coordinator,
             now: 0,
-            settings,
+            settings: Settings::default(),
             log: Vec::new(),
             pending: VecDeque::new(),
             unanswered: BTreeMap::new(),
             next_request: 1,
             last_write: WriteId(0),
-        };
-        host.step(Input::Loaded);
-        host
+        }
     }
 
     /// One step, and all that must hold after it.

@@ -1,5 +1,7 @@
 //! Stories with their expected effects, and random lives whose end the log must tell.
 
 mod host;
+mod hostile;
 mod random;
 mod scenario;
+mod text;

@@ -2,8 +2,8 @@
 //! which all writes are through, a replay of the log gives what readers see.
 
 use super::super::{
-    DeletedTopic, Effect, GroupCoordinator, GroupRequest, GroupResponse, Input, RequestContext, RequestId,
-    Settings,
+    CoordinatorRecord, DeletedTopic, Effect, GroupCoordinator, GroupRequest, GroupResponse, Input,
+    RequestContext, RequestId, Settings,
 };
 use super::host::Host;
 use super::scenario::subscription;
@@ -31,7 +31,7 @@ fn a_replay_of_the_log_gives_what_readers_see() {
 }
 
 /// A small seeded generator (xorshift).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -41,7 +41,7 @@ impl Random {
         self.0
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).expect("it is below a usize")
     }
 
@@ -70,7 +70,7 @@ struct Client {
     members: Vec<ByteString>,
 }
 
-struct Life {
+pub(super) struct Life {
     seed: u64,
     random: Random,
     host: Host,
@@ -83,7 +83,7 @@ struct Life {
 }
 
 impl Life {
-    fn new(seed: u64, loses_writes: bool) -> Life {
+    pub(super) fn new(seed: u64, loses_writes: bool) -> Life {
         let settings = Settings {
             group_initial_rebalance_delay_ms: if seed.is_multiple_of(2) { 0 } else { 1_000 },
             group_max_size: if seed.is_multiple_of(5) { 3 } else { i32::MAX },
@@ -115,6 +115,14 @@ impl Life {
         self.host.step(Input::Unload);
         assert!(self.host.unanswered.is_empty(), "nobody answered {:?}", self.host.unanswered);
         std::mem::forget(told);
+    }
+
+    /// What is committed after so many steps.
+    pub(super) fn log_after(mut self, steps: usize) -> Vec<CoordinatorRecord> {
+        for _ in 0..steps {
+            self.act();
+        }
+        self.host.log
     }
 
     fn act(&mut self) {
