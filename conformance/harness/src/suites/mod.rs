@@ -1,7 +1,9 @@
 //! The suites, in the order in which they run.
 
 mod badinput;
+mod codec;
 mod crash;
+mod fuzz;
 mod groups;
 mod quickstart;
 mod restart;
@@ -26,6 +28,8 @@ pub struct Suite {
 
 /// Every suite.
 pub const SUITES: &[Suite] = &[
+    suite("codec", "messages that Kafka wrote, read and written again byte for byte", codec::run),
+    suite("fuzz", "mutated messages, batches and requests", fuzz::run),
     suite("quickstart", "the programs and commands that everybody starts with", quickstart::run),
     suite("tools", "our command lines and Kafka's, on both brokers, print the same", tools::run),
     suite("wire", "every served key and version, answered as Kafka answers it", wire::run),

@@ -37,7 +37,7 @@ impl World {
     /// Makes the topic and the group.
     pub(super) fn new(port: u16) -> Result<World> {
         let mut world = World { port, topic_ids: BTreeMap::new(), member: ByteString::new() };
-        world.create(TOPIC, 2, &[("retention.ms", "3600000000")])?;
+        world.create(TOPIC, 2, &[("retention.bytes", "3600000000")])?;
         for values in [&["one", "two"][..], &["three"], &["four", "five", "six"]] {
             let request = data::produce_request(TOPIC, &Batch::of(values).bytes());
             let answer = world.ask(12, &request)?;
