@@ -3,5 +3,6 @@
 mod host;
 mod hostile;
 mod random;
+mod record_bytes;
 mod scenario;
 mod text;
