@@ -45,6 +45,12 @@ pub const TOOLS: &[Tool] = &[
         about: "print which requests the brokers know",
         run: crate::broker_api_versions::run,
     },
+    Tool { name: "cluster", about: "tell about a cluster as a whole", run: crate::cluster::run },
+    Tool {
+        name: "metadata-quorum",
+        about: "describe the quorum of the metadata log and change its voters",
+        run: crate::metadata_quorum::run,
+    },
 ];
 
 /// Short forms for people, by the word after `ottla` only.

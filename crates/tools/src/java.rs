@@ -80,6 +80,16 @@ pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, Exception> {
     if let Some(bad) = digits.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_') {
         return Err(Exception::illegal_argument(format!("Illegal base64 character {:x}", u32::from(bad))));
     }
+    match digits.len() {
+        1 => {
+            let text = "Input byte[] should at least have 2 bytes for base64 bytes";
+            return Err(Exception::illegal_argument(text));
+        }
+        length if length % 4 == 1 => {
+            return Err(Exception::illegal_argument("Last unit does not have enough valid bits"));
+        }
+        _ => {}
+    }
     let bytes = digits.len() * 6 / 8;
     Uuid::parse(digits).filter(|_| bytes == 16).ok_or_else(|| {
         let text = format!(
@@ -123,6 +133,37 @@ mod tests {
         assert_eq!(order(MapSize::Default), ["epsilon", "alpha", "delta", "beta", "gamma"]);
         assert_eq!(order(MapSize::Expected), ["delta", "epsilon", "beta", "gamma", "alpha"]);
         assert_eq!(order(MapSize::Copied), ["delta", "epsilon", "beta", "gamma", "alpha"]);
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_in_javas_words() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(parse_uuid(text).expect_err(text).text(), expected);
+        };
+        check("x", "Input byte[] should at least have 2 bytes for base64 bytes");
+        check("a*c", "Illegal base64 character 2a");
+        check(
+            "abc",
+            "Input string `abc` decoded as 2 bytes, which is not equal to the expected 16 bytes of a base64-encoded \
+             UUID",
+        );
+        check(
+            "AAAAAAAAAAAAAAAAAAAABAAAA",
+            "Input string with prefix `AAAAAAAAAAAAAAAAAAAABAAA` is too long to be decoded as a base64 UUID",
+        );
+        assert_eq!(parse_uuid("AAAAAAAAAAAAAAAAAAAAAQ").ok(), Some(Uuid::ONE));
+    }
+
+    #[test]
+    fn doubles_are_printed_as_java_prints_them() {
+        let check = |value: f64, expected: &str| assert_eq!(double_to_string(value), expected);
+        check(1024.0, "1024.0");
+        check(12.5, "12.5");
+        check(2.048e7, "2.048E7");
+        check(1e7, "1.0E7");
+        check(0.0001, "1.0E-4");
+        check(0.0, "0.0");
+        check(f64::INFINITY, "Infinity");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod admin;
 mod broker_api_versions;
+mod cluster;
 mod configs;
 mod console_consumer;
 mod console_producer;
@@ -21,6 +22,7 @@ mod groups;
 mod java;
 mod lines;
 mod log;
+mod metadata_quorum;
 pub mod options;
 mod settings;
 mod short;

@@ -71,6 +71,20 @@ impl Admin {
         Ok(Admin { client: Client::new(config), anybody })
     }
 
+    /// Asks any node, even a controller that is not the active one.
+    pub(crate) async fn ask_anybody<R: Request + Clone>(
+        &self,
+        call: &str,
+        request: R,
+    ) -> Result<R::Response, Exception> {
+        self.ask_node(call, &Target::Any, request).await
+    }
+
+    /// Whether it was started from controllers.
+    pub(crate) fn starts_from_controllers(&self) -> bool {
+        self.anybody == Target::Controller
+    }
+
     /// The client underneath.
     pub(crate) fn client(&self) -> &Client {
         &self.client
@@ -79,7 +93,7 @@ impl Admin {
     /// Controllers do not serve all that brokers do.
     fn exception(&self, call: &str, error: &ottla_client::Error) -> Exception {
         let unknown = matches!(error, ottla_client::Error::UnsupportedVersion { theirs: None, .. });
-        if unknown && self.anybody == Target::Controller {
+        if unknown && self.starts_from_controllers() {
             let class = "org.apache.kafka.common.errors.UnsupportedEndpointTypeException";
             let text =
                 "This Admin API is not yet supported when communicating directly with the controller quorum.";
@@ -123,7 +137,7 @@ fn config_exception(error: &ottla_client::Error) -> Exception {
 }
 
 /// An error code and text inside an answer.
-fn check(code: i16, message: Option<&str>) -> Result<(), Exception> {
+pub(crate) fn check(code: i16, message: Option<&str>) -> Result<(), Exception> {
     match ErrorCode::from_code(code) {
         ErrorCode::None => Ok(()),
         code => Err(Exception::of_code(code, message)),

@@ -191,7 +191,7 @@ usage: kafka-metadata-quorum (--bootstrap-server BOOTSTRAP_SERVER |
                              [--dry-run]
 
 optional arguments:
-  -h, --help             show this help message and exit
+  -h, --help             print this text
   --controller-id CONTROLLER_ID, -i CONTROLLER_ID
                          The id of the controller to remove.
   --controller-directory-id CONTROLLER_DIRECTORY_ID, -d CONTROLLER_DIRECTORY_ID
@@ -207,7 +207,7 @@ usage: kafka-metadata-quorum (--bootstrap-server BOOTSTRAP_SERVER |
                              [--human-readable]
 
 optional arguments:
-  -h, --help             show this help message and exit
+  -h, --help             print this text
 
 Status:
   --status               Short.

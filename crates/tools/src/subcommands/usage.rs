@@ -22,7 +22,7 @@ pub(super) fn help(tool: &Parser, command: Option<&Parser>) -> String {
         }
     }
     text.push_str("\noptional arguments:\n");
-    help_entry(&mut text, "-h, --help", "show this help message and exit");
+    help_entry(&mut text, "-h, --help", "print this text");
     let titled = |flag: &Flag| flag.group.filter(|&group| matches!(parser.groups[group], Group::Titled(_)));
     for flag in parser.flags.iter().filter(|flag| titled(flag).is_none()) {
         help_entry(&mut text, &title(flag), flag.help);
