@@ -6,6 +6,7 @@ use ottla_protocol::messages::{
     RegisterBrokerRecord, RegisterControllerRecord, register_broker_record, register_controller_record,
 };
 use ottla_protocol::{BrokerId, ByteString, Uuid};
+use std::collections::BTreeMap;
 
 /// Directory id of a replica from before directories were recorded (KIP-858).
 pub const MIGRATING_DIR: Uuid = Uuid::ZERO;
@@ -23,15 +24,6 @@ pub struct Endpoint {
     pub security_protocol: i16,
 }
 
-/// A feature that a process supports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SupportedFeature {
-    /// Its name.
-    pub name: ByteString,
-    /// Levels the process can run at.
-    pub range: VersionRange,
-}
-
 /// A broker as it is registered: one incarnation of it. It stays until it is unregistered or another incarnation comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerRegistration {
@@ -43,8 +35,8 @@ pub struct BrokerRegistration {
     pub incarnation_id: Uuid,
     /// Advertised listeners, in the order in which the broker named them.
     pub endpoints: Vec<Endpoint>,
-    /// Levels the broker can run at.
-    pub features: Vec<SupportedFeature>,
+    /// Levels the broker can run at, by feature.
+    pub features: BTreeMap<ByteString, VersionRange>,
     /// `broker.rack`.
     pub rack: Option<ByteString>,
     /// A fenced broker leads nothing and is shown to no client.
@@ -98,9 +90,10 @@ impl BrokerRegistration {
             port: endpoint.port,
             security_protocol: endpoint.security_protocol,
         };
-        let feature = |feature: &register_broker_record::BrokerFeature| SupportedFeature {
-            name: compact(&feature.name),
-            range: VersionRange { min: feature.min_supported_version, max: feature.max_supported_version },
+        let feature = |feature: &register_broker_record::BrokerFeature| {
+            let range =
+                VersionRange { min: feature.min_supported_version, max: feature.max_supported_version };
+            (compact(&feature.name), range)
         };
         BrokerRegistration {
             id: BrokerId(record.broker_id),
@@ -125,10 +118,10 @@ impl BrokerRegistration {
             security_protocol: endpoint.security_protocol,
             ..Default::default()
         };
-        let feature = |feature: &SupportedFeature| register_broker_record::BrokerFeature {
-            name: feature.name.clone(),
-            min_supported_version: feature.range.min,
-            max_supported_version: feature.range.max,
+        let feature = |(name, range): (&ByteString, &VersionRange)| register_broker_record::BrokerFeature {
+            name: name.clone(),
+            min_supported_version: range.min,
+            max_supported_version: range.max,
             ..Default::default()
         };
         RegisterBrokerRecord {
@@ -159,8 +152,8 @@ pub struct ControllerRegistration {
     pub zk_migration_ready: bool,
     /// Listeners.
     pub endpoints: Vec<Endpoint>,
-    /// Levels the controller can run at.
-    pub features: Vec<SupportedFeature>,
+    /// Levels the controller can run at, by feature.
+    pub features: BTreeMap<ByteString, VersionRange>,
 }
 
 impl ControllerRegistration {
@@ -171,9 +164,10 @@ impl ControllerRegistration {
             port: endpoint.port,
             security_protocol: endpoint.security_protocol,
         };
-        let feature = |feature: &register_controller_record::ControllerFeature| SupportedFeature {
-            name: compact(&feature.name),
-            range: VersionRange { min: feature.min_supported_version, max: feature.max_supported_version },
+        let feature = |feature: &register_controller_record::ControllerFeature| {
+            let range =
+                VersionRange { min: feature.min_supported_version, max: feature.max_supported_version };
+            (compact(&feature.name), range)
         };
         ControllerRegistration {
             id: BrokerId(record.controller_id),
@@ -192,12 +186,13 @@ impl ControllerRegistration {
             security_protocol: endpoint.security_protocol,
             ..Default::default()
         };
-        let feature = |feature: &SupportedFeature| register_controller_record::ControllerFeature {
-            name: feature.name.clone(),
-            min_supported_version: feature.range.min,
-            max_supported_version: feature.range.max,
-            ..Default::default()
-        };
+        let feature =
+            |(name, range): (&ByteString, &VersionRange)| register_controller_record::ControllerFeature {
+                name: name.clone(),
+                min_supported_version: range.min,
+                max_supported_version: range.max,
+                ..Default::default()
+            };
         RegisterControllerRecord {
             controller_id: self.id.0,
             incarnation_id: self.incarnation_id,

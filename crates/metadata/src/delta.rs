@@ -261,33 +261,30 @@ impl Delta {
     fn clear_elr(&mut self, record: &ClearElrRecord) -> Result<(), String> {
         if record.topic_name.is_empty() {
             let ids: Vec<TopicId> = self.image.topics.keys().copied().collect();
-            ids.into_iter().for_each(|id| self.clear_elr_of(id));
-            return Ok(());
+            return ids.into_iter().try_for_each(|id| self.clear_elr_of(id));
         }
         let name = &record.topic_name;
         let id =
             self.image.topic_id(name).ok_or_else(|| format!("is for topic {name}, which does not exist"))?;
-        self.clear_elr_of(id);
-        Ok(())
+        self.clear_elr_of(id)
     }
 
-    fn clear_elr_of(&mut self, id: TopicId) {
+    /// To Kafka it is a change of each partition that has any.
+    fn clear_elr_of(&mut self, id: TopicId) -> Result<(), String> {
         let has_elr =
             |partition: &Partition| !partition.elr.is_empty() || !partition.last_known_elr.is_empty();
-        let topic = self.image.topics.get(&id).expect("the id comes from the image");
-        let affected: Vec<i32> = topic
-            .partitions
-            .iter()
-            .filter(|(_, partition)| has_elr(partition))
-            .map(|(index, _)| *index)
-            .collect();
-        for index in affected {
-            let topic = Arc::make_mut(self.image.topics.get_mut(&id).expect("the id comes from the image"));
-            let partition = Arc::make_mut(topic.partitions.get_mut(&index).expect("the index was just seen"));
-            partition.elr.clear();
-            partition.last_known_elr.clear();
-            self.changed_partition(id, index);
-        }
+        let partitions = self.image.topics[&id].partitions.iter();
+        let affected: Vec<i32> =
+            partitions.filter(|(_, partition)| has_elr(partition)).map(|(index, _)| *index).collect();
+        affected.into_iter().try_for_each(|partition_id| {
+            self.partition_change(&PartitionChangeRecord {
+                topic_id: id,
+                partition_id,
+                eligible_leader_replicas: Some(Vec::new()),
+                last_known_elr: Some(Vec::new()),
+                ..Default::default()
+            })
+        })
     }
 
     fn changed_partition(&mut self, id: TopicId, index: i32) {

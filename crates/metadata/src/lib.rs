@@ -19,9 +19,11 @@ mod loader;
 mod record;
 mod resource;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod topic;
 
-pub use broker::{BrokerRegistration, ControllerRegistration, Endpoint, MIGRATING_DIR, SupportedFeature};
+pub use broker::{BrokerRegistration, ControllerRegistration, Endpoint, MIGRATING_DIR};
 pub use delta::{Changes, Delta, ReplayError};
 pub use feature::{
     ELR_VERSION, FEATURES, Feature, Features, KRAFT_VERSION, METADATA_VERSION, MetadataVersion, VersionRange,

@@ -1,7 +1,9 @@
 //! The life of a quorum of one.
 
 use crate::*;
+use bytes::Bytes;
 use ottla_protocol::messages::{DescribeQuorumRequest, describe_quorum_request};
+use ottla_protocol::records::{RecordBatch, batches};
 use ottla_protocol::{BrokerId, LeaderEpoch, Offset, Uuid};
 
 const NOW: i64 = 1_000_000;
@@ -91,6 +93,31 @@ fn the_first_start_of_a_formatted_directory_writes_what_kafka_writes() {
     for record in records {
         assert_eq!(ControlRecord::decode(&record.key(), &record.value()).as_ref(), Ok(record));
     }
+}
+
+/// What Kafka 4.3.1 wrote for a node like this one that was started twice.
+const KAFKA_LOG: &[u8] = include_bytes!("../../metadata/src/fixtures/kafka-4.3.1.log");
+
+#[test]
+fn the_control_records_of_kafkas_log_read_back_as_they_were() {
+    let mut voters = Voters::default();
+    let mut epochs = Vec::new();
+    for batch in batches(KAFKA_LOG).map(Result::unwrap).filter(RecordBatch::is_control) {
+        epochs.push(batch.header().leader_epoch);
+        let records = batch.records(1 << 20).unwrap();
+        for (offset, record) in (batch.base_offset().0..).map(Offset).zip(records.iter()) {
+            let record = record.unwrap();
+            let (key, value) = (record.key.unwrap(), Bytes::copy_from_slice(record.value.unwrap()));
+            let record = ControlRecord::decode(key, &value).unwrap();
+            assert_eq!((&*record.key(), record.value()), (key, value));
+            voters.on_control_record(Some(offset), &record);
+        }
+    }
+    assert_eq!(epochs, [LeaderEpoch(1), LeaderEpoch(2)]);
+    assert_eq!((voters.kraft_version, voters.offset), (1, Some(Offset(2))));
+    let set = voters.set.unwrap();
+    assert!(set.ids().eq([BrokerId(1)]));
+    assert_eq!(VoterSet::from_record(&set.to_record()), set);
 }
 
 #[test]
