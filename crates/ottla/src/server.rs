@@ -1,9 +1,9 @@
-//! `ottla server [server.properties] [--override key=value]… [--ready-json]`: starts the broker and stays until a
-//! signal ends it.
+//! `ottla server [server.properties] [--override key=value]… [--ready-json] [--container]`: starts the broker and stays
+//! until a signal ends it.
 
 use ottla_broker::node::{Node, Ready};
 use ottla_config::{Inputs, StartError, load};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -62,7 +62,7 @@ fn parse(args: &[String]) -> Result<Arguments, StartError> {
 
 fn serve(arguments: &Arguments) -> Result<(), StartError> {
     let started = ottla_broker::node::clock::now();
-    init_logging();
+    init_logging(arguments.container);
     let text = match &arguments.file {
         Some(file) => Some((file.as_str(), read(file)?)),
         None => None,
@@ -142,10 +142,16 @@ fn announce(arguments: &Arguments, ready: &Ready, started: std::time::Instant) {
     said.and_then(|()| out.flush()).ok();
 }
 
-fn init_logging() {
+/// Logs go to standard error; in a container to standard output, where programs that start one look for Kafka's lines.
+fn init_logging(in_container: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("OTTLA_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    if in_container {
+        builder.with_ansi(std::io::stdout().is_terminal()).with_writer(std::io::stdout).init();
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).init();
+    }
 }
 
 #[cfg(test)]

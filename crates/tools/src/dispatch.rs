@@ -63,6 +63,9 @@ pub const SHORT_FORMS: &[Tool] = &[
     Tool { name: "consume", about: "print the records of topics", run: crate::short::consume::run },
 ];
 
+/// The script of Kafka's that starts a broker.
+const SERVER_START: &str = "kafka-server-start";
+
 /// The tool of a name: `topics`, `kafka-topics` or `kafka-topics.sh`, with or without a directory before it.
 pub fn find(name: &str) -> Option<&'static Tool> {
     let file = name.rsplit('/').next().unwrap_or(name);
@@ -78,6 +81,12 @@ pub fn find_by_program(program: &str) -> Option<&'static Tool> {
     find(file).filter(|_| file.starts_with("kafka-"))
 }
 
+/// Whether the binary was called as the script of Kafka's that starts a broker.
+pub fn is_server_start(program: &str) -> bool {
+    let file = program.rsplit('/').next().unwrap_or(program);
+    file.strip_suffix(".sh").unwrap_or(file) == SERVER_START
+}
+
 /// Runs a command by its name on the process' own streams; `None` if there is no such command.
 pub fn run(name: &str, args: &[String]) -> Option<i32> {
     let short_form = SHORT_FORMS.iter().find(|tool| tool.name == name);
@@ -85,28 +94,45 @@ pub fn run(name: &str, args: &[String]) -> Option<i32> {
     Some(Context::with_process(|cx| (tool.run)(args, cx)))
 }
 
-/// Makes `kafka-topics`, `kafka-topics.sh` and so on in `directory`, links to `program`. Links that are there already
-/// are made anew; anything else of such a name is left alone and reported. Returns the exit code.
-pub fn install_links(directory: &Path, program: &Path, cx: &mut Context<'_>) -> i32 {
-    match install_links_made(directory, program) {
-        Ok(count) => {
-            writeln!(cx.out, "{count} links in {}", directory.display()).ok();
+/// `install-links DIRECTORY`: makes `kafka-topics`, `kafka-topics.sh` and so on in a directory, links to `program`.
+/// Links that are there already are made anew; anything else of such a name is left alone and reported.
+/// `install-links --list` prints the names. Returns the exit code.
+pub fn install_links(args: &[String], program: &Path, cx: &mut Context<'_>) -> i32 {
+    match args {
+        [word] if word == "--list" => {
+            for name in link_names() {
+                writeln!(cx.out, "{name}").ok();
+            }
             0
         }
-        Err((path, error)) => {
-            writeln!(cx.err, "cannot make the link {}: {error}", path.display()).ok();
-            writeln!(cx.err, "give a directory that you may write to and where no such file is").ok();
-            1
+        [word] if !word.starts_with('-') => match make_links(Path::new(word), program) {
+            Ok(count) => {
+                writeln!(cx.out, "{count} links in {word}").ok();
+                0
+            }
+            Err((path, error)) => {
+                writeln!(cx.err, "error: cannot make {}: {error}", path.display()).ok();
+                writeln!(cx.err, "  → give a directory that you may write to and where no such file is").ok();
+                1
+            }
+        },
+        _ => {
+            writeln!(cx.err, "usage: ottla install-links DIRECTORY | --list").ok();
+            2
         }
     }
 }
 
-fn install_links_made(directory: &Path, program: &Path) -> Result<usize, (PathBuf, std::io::Error)> {
+/// The names that tools are called by, with and without the ending that Kafka's scripts have.
+fn link_names() -> impl Iterator<Item = String> {
+    let tools = TOOLS.iter().map(|tool| format!("kafka-{}", tool.name));
+    tools.chain([SERVER_START.to_owned()]).flat_map(|name| [format!("{name}.sh"), name])
+}
+
+fn make_links(directory: &Path, program: &Path) -> Result<usize, (PathBuf, std::io::Error)> {
     std::fs::create_dir_all(directory).map_err(|error| (directory.to_path_buf(), error))?;
-    let names =
-        TOOLS.iter().flat_map(|tool| [format!("kafka-{}", tool.name), format!("kafka-{}.sh", tool.name)]);
     let mut count = 0;
-    for name in names {
+    for name in link_names() {
         let link = directory.join(name);
         if link.is_symlink() {
             std::fs::remove_file(&link).map_err(|error| (link.clone(), error))?;
@@ -115,4 +141,52 @@ fn install_links_made(directory: &Path, program: &Path) -> Result<usize, (PathBu
         count += 1;
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(args: &[&str]) -> (i32, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let mut cx = Context { out: &mut out, err: &mut err, is_interactive: false, now_ms: || 0 };
+        let code = install_links(&args, Path::new("/usr/bin/ottla"), &mut cx);
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (code, text(out), text(err))
+    }
+
+    #[test]
+    fn a_link_of_each_name_is_found_by_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("bin");
+        let (code, listed, _) = links(&["--list"]);
+        assert_eq!(code, 0);
+        for _ in 0..2 {
+            assert_eq!(links(&[place.to_str().unwrap()]).0, 0);
+        }
+        for name in listed.lines() {
+            assert_eq!(std::fs::read_link(place.join(name)).unwrap(), Path::new("/usr/bin/ottla"));
+            assert!(find_by_program(name).is_some() || is_server_start(name), "{name}");
+        }
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), listed.lines().count());
+    }
+
+    #[test]
+    fn a_file_that_is_no_link_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("kafka-topics");
+        std::fs::write(&file, "somebody's script").unwrap();
+        let (code, _, said) = links(&[directory.path().to_str().unwrap()]);
+        assert_eq!(code, 1);
+        assert!(said.contains("kafka-topics"), "{said}");
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "somebody's script");
+    }
+
+    #[test]
+    fn without_a_directory_the_usage_is_shown() {
+        for args in [&[][..], &["--frobnicate"], &["a", "b"]] {
+            assert_eq!(links(args).0, 2);
+        }
+    }
 }
