@@ -46,8 +46,9 @@ pub enum LogError {
         /// The operating system's answer.
         source: io::Error,
     },
-    /// An earlier failure to sync left it unknown what is on the disk; nothing is written any more.
-    #[error("{topic_partition}: {} failed to sync before, the log is offline", dir.display())]
+    /// An earlier failure to sync left it unknown what is on the disk, or the log was deleted; nothing is written any
+    /// more.
+    #[error("{topic_partition}: the log in {} is offline since a failed sync or its deletion", dir.display())]
     Offline {
         /// The partition.
         topic_partition: TopicPartition,

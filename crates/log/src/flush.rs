@@ -126,7 +126,7 @@ impl Log {
     /// not known, and another sync would not tell.
     pub fn flushed(&mut self, flush: &Flush, succeeded: bool, now_ms: i64) {
         if !succeeded {
-            self.durable.has_failed = true;
+            self.durable.is_offline = true;
             return;
         }
         if flush.truncations == self.durable.truncations {
@@ -145,7 +145,7 @@ impl Log {
     pub(crate) fn sync_names(&mut self) -> Result<(), LogError> {
         let dir = self.dir();
         self.context.disk().sync_dir(&dir).map_err(|error| {
-            self.durable.has_failed = true;
+            self.durable.is_offline = true;
             self.shared.dir.io("sync", &dir)(error)
         })
     }

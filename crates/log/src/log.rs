@@ -86,8 +86,9 @@ pub(crate) struct Durable {
     pub(crate) epochs_changed: bool,
     /// Counts truncations: what was flushed before one says nothing about what was appended after it.
     pub(crate) truncations: u64,
-    /// A sync failed. What the kernel then holds is not what the disk holds, and later syncs would not tell.
-    pub(crate) has_failed: bool,
+    /// A sync failed: what the kernel holds is not what the disk holds, and later syncs would not tell. Or the log was
+    /// deleted. Nothing is written any more.
+    pub(crate) is_offline: bool,
 }
 
 impl Log {
@@ -203,8 +204,7 @@ impl Log {
         let to = from.with_file_name(name);
         self.context.disk().rename(&from, &to).map_err(self.shared.dir.io("rename", &from))?;
         self.shared.dir.set(to);
-        // Nothing is appended any more.
-        self.durable.has_failed = true;
+        self.durable.is_offline = true;
         Ok(DeletedLog { context: self.context.clone(), shared: self.shared.clone() })
     }
 
@@ -218,7 +218,7 @@ impl Log {
     }
 
     pub(crate) fn check_online(&self) -> Result<(), LogError> {
-        if !self.durable.has_failed {
+        if !self.durable.is_offline {
             return Ok(());
         }
         Err(LogError::Offline { topic_partition: self.topic_partition().clone(), dir: self.dir() })

@@ -450,7 +450,7 @@ impl<'o> Opening<'o> {
                 topic_id_written: false,
                 epochs_changed,
                 truncations: 0,
-                has_failed: false,
+                is_offline: false,
             },
             snapshots: std::mem::take(&mut self.snapshots),
         })

@@ -113,7 +113,7 @@ impl Log {
             let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
             file.set_len(size.into()).map_err(files.io("cut", Kind::Log))?;
             file.sync().map_err(|error| {
-                self.durable.has_failed = true;
+                self.durable.is_offline = true;
                 files.io("sync", Kind::Log)(error)
             })?;
         }

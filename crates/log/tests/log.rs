@@ -66,7 +66,7 @@ fn a_closed_log_is_as_it_was() {
 fn a_log_that_nothing_was_appended_to_costs_no_segment_file() {
     let disk = SimDisk::new();
     let topic_id = Some(Uuid(100u128.to_be_bytes()));
-    let (log, _) = open_with(&disk, OpenOptions { topic_id, ..options() });
+    let (mut log, _) = open_with(&disk, OpenOptions { topic_id, ..options() });
     assert_eq!(names(&disk), ["partition.metadata"]);
     log.close().expect("closes");
     assert_eq!(names(&disk), ["partition.metadata"]);

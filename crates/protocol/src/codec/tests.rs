@@ -72,7 +72,9 @@ fn a_count_larger_than_the_frame_is_refused() {
 
 #[test]
 fn a_count_below_zero_is_null() {
-    for (bytes, version) in [(&[0xff, 0xff, 0xff, 0xfe][..], 1), (&[0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0], 9)] {
+    for (bytes, version) in
+        [(&[0xff, 0xff, 0xff, 0xfe][..], 1), (&[0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0], 9)]
+    {
         let frame = Bytes::copy_from_slice(bytes);
         let request = MetadataRequest::decode(&mut Reader::new(&frame), version).unwrap();
         assert_eq!(request.topics, None, "{bytes:?}");

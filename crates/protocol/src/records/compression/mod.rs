@@ -4,6 +4,7 @@
 
 mod snappy;
 mod stream;
+mod zstd;
 
 use std::io::{Read, Write};
 
@@ -65,8 +66,6 @@ impl std::fmt::Display for Compression {
     }
 }
 
-/// Largest window a zstd frame may ask for, as a power of two: what libzstd and so Kafka's own reader accept.
-const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// First bytes of a gzip member.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// First bytes of an LZ4 frame. Skippable and legacy frames are not what Kafka reads.
@@ -80,7 +79,7 @@ enum Decoder<'a> {
     Gzip(Box<flate2::bufread::GzDecoder<&'a [u8]>>),
     Snappy(snappy::Reader<'a>),
     Lz4(Box<lz4_flex::frame::FrameDecoder<&'a [u8]>>),
-    Zstd(zstd::stream::read::Decoder<'static, &'a [u8]>),
+    Zstd(zstd::Reader<'a>),
 }
 
 impl<'a> Decoder<'a> {
@@ -95,13 +94,7 @@ impl<'a> Decoder<'a> {
                 }
                 Decoder::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(bytes)))
             }
-            // No frame at all is an empty stream to Kafka's reader.
-            Compression::Zstd if bytes.is_empty() => Decoder::None(bytes),
-            Compression::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-                Decoder::Zstd(decoder)
-            }
+            Compression::Zstd => Decoder::Zstd(zstd::Reader::new(bytes)?),
         })
     }
 }
@@ -168,9 +161,9 @@ pub fn compress(compression: Compression, level: Option<i32>, bytes: &[u8], out:
             encoder.write_all(bytes).and_then(|()| encoder.finish().map(drop).map_err(Into::into))
         }
         Compression::Zstd => {
-            let levels = zstd::compression_level_range();
+            let levels = ::zstd::compression_level_range();
             let level = level.unwrap_or(ZSTD_LEVEL_DEFAULT).clamp(*levels.start(), *levels.end());
-            zstd::stream::copy_encode(bytes, out, level)
+            ::zstd::stream::copy_encode(bytes, out, level)
         }
     };
     result.expect("compressing from memory into memory cannot fail");
