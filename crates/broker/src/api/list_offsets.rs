@@ -36,7 +36,7 @@ fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
                 } else {
                     find(call.version, &request, &topic.name, asked, &image, partitions)
                 };
-                response(asked.partition_index, found)
+                response(call.version, asked.partition_index, found)
             })
             .collect(),
         ..ListOffsetsTopicResponse::default()
@@ -73,7 +73,11 @@ fn find(
     partition.list_offset(&query, LeaderEpoch(asked.current_leader_epoch))
 }
 
-fn response(partition_index: i32, found: Result<Answer, ErrorCode>) -> ListOffsetsPartitionResponse {
+fn response(
+    version: i16,
+    partition_index: i32,
+    found: Result<Answer, ErrorCode>,
+) -> ListOffsetsPartitionResponse {
     let (error, answer) = match found {
         Ok(answer) => (ErrorCode::None, answer),
         Err(error) => (error, Answer::NONE),
@@ -83,7 +87,8 @@ fn response(partition_index: i32, found: Result<Answer, ErrorCode>) -> ListOffse
         error_code: error.code(),
         timestamp: answer.timestamp,
         offset: answer.offset.0,
-        leader_epoch: answer.leader_epoch.0,
+        // Version 4 brought the epoch.
+        leader_epoch: if version >= 4 { answer.leader_epoch.0 } else { LeaderEpoch::NONE.0 },
         ..ListOffsetsPartitionResponse::default()
     }
 }
