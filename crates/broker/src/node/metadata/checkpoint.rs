@@ -7,7 +7,7 @@
 //! ```
 
 use super::MetadataError;
-use super::storage::{control_records, data_records};
+use super::contents::{control_records, data_records};
 use ottla_metadata::MetadataRecord;
 use ottla_protocol::messages::KRaftVersionRecord;
 use ottla_protocol::records::{BatchBuilder, batches};

@@ -8,6 +8,7 @@
 //! of.
 
 mod checkpoint;
+mod contents;
 mod storage;
 
 pub(super) use storage::{Formatted, open_storage};

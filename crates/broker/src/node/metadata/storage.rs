@@ -2,6 +2,7 @@
 
 use super::MetadataError;
 use super::checkpoint::{self, Contents};
+use super::contents::{control_records, data_records};
 use crate::node::clock;
 use crate::node::log_dirs::LogDirs;
 use ottla_config::{BrokerSettings, StartError};
@@ -12,8 +13,8 @@ use ottla_metadata::{Batch, Image, Loader, MetadataRecord, Provenance};
 use ottla_protocol::records::{BatchHeader, RecordBatch, batches};
 use ottla_protocol::{BrokerId, LeaderEpoch, Offset, Uuid};
 use ottla_quorum::{
-    ControlRecord, ElectionState, Found, Quorum, ReplicaKey, SnapshotFile, SnapshotId, SnapshotSettings,
-    VoterNode, VoterSet, Voters, bootstrap_checkpoint,
+    ElectionState, Found, Quorum, ReplicaKey, SnapshotFile, SnapshotId, SnapshotSettings, VoterNode,
+    VoterSet, Voters, bootstrap_checkpoint,
 };
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,6 @@ const QUORUM_STATE: &str = "quorum-state";
 const BOOTSTRAP_CHECKPOINT: &str = "bootstrap.checkpoint";
 /// Largest file beside the log that is read whole.
 const FILE_MAX: u64 = 1 << 30;
-/// Largest batch of the log, decompressed.
-const BATCH_BYTES_MAX: u64 = 1 << 30;
 /// How much of the log is read at once.
 const READ_BYTES: u32 = 8 << 20;
 
@@ -341,26 +340,4 @@ impl Storage {
 
 fn file_error(path: &Path, error: io::Error) -> MetadataError {
     MetadataError::File { path: path.display().to_string(), error }
-}
-
-/// The records of a control batch.
-pub(super) fn control_records(batch: &RecordBatch<'_>) -> Result<Vec<ControlRecord>, MetadataError> {
-    let records = batch.records(BATCH_BYTES_MAX)?;
-    let decode = |record: Result<ottla_protocol::records::Record<'_>, _>| {
-        let record = record?;
-        let value = bytes::Bytes::copy_from_slice(record.value.unwrap_or_default());
-        ControlRecord::decode(record.key.unwrap_or_default(), &value)
-            .map_err(|error| MetadataError::Record(error.to_string()))
-    };
-    records.iter().map(decode).collect()
-}
-
-/// The records of a data batch.
-pub(super) fn data_records(batch: &RecordBatch<'_>) -> Result<Vec<MetadataRecord>, MetadataError> {
-    let records = batch.records(BATCH_BYTES_MAX)?;
-    let decode = |record: Result<ottla_protocol::records::Record<'_>, _>| {
-        let value = bytes::Bytes::copy_from_slice(record?.value.unwrap_or_default());
-        MetadataRecord::decode(&value).map_err(|error| MetadataError::Record(error.to_string()))
-    };
-    records.iter().map(decode).collect()
 }
