@@ -7,12 +7,12 @@ use super::call::{Call, Handled};
 use super::table::{Entry, TABLE};
 use crate::net::{Answer, Response};
 use crate::node::images::Images;
-use ottla_metadata::{FEATURES, Image};
+use ottla_metadata::{FEATURES, Image, KRAFT_VERSION};
 use ottla_protocol::codec::Writer;
 use ottla_protocol::frame::write_response_header;
 use ottla_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
-use ottla_protocol::{ApiKey, ErrorCode};
+use ottla_protocol::{ApiKey, ByteString, ErrorCode};
 
 pub(super) const ENTRY: Entry =
     Entry { key: ApiKey::ApiVersions, handle: |parts, call| handle(call, &parts.images) };
@@ -29,13 +29,15 @@ fn handle(call: &Call, images: &Images) -> Handled {
         let error_code = ErrorCode::InvalidRequest.code();
         return call.reply(&ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() });
     }
-    call.reply(&response(call.version, &images.current()))
+    call.reply(&response(call.version, &images.current(), images.kraft_version()))
 }
 
-fn response(version: i16, image: &Image) -> ApiVersionsResponse {
+fn response(version: i16, image: &Image, kraft_version: i16) -> ApiVersionsResponse {
     let supported = FEATURES.iter().filter(|feature| version >= LEVEL_ZERO || feature.supported.min > 0);
-    let finalized = image.features().iter().map(|(name, level)| FinalizedFeatureKey {
-        name: name.clone(),
+    let kraft = (kraft_version > 0).then(|| (ByteString::from_static(KRAFT_VERSION), kraft_version));
+    let finalized = image.features().iter().map(|(name, level)| (name.clone(), level)).chain(kraft);
+    let finalized = finalized.map(|(name, level)| FinalizedFeatureKey {
+        name,
         max_version_level: level,
         min_version_level: level,
         ..FinalizedFeatureKey::default()

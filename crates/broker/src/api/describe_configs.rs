@@ -43,7 +43,8 @@ fn handle(call: &Call, images: &Images, config: &Config, identity: &Identity) ->
         };
         DescribeConfigsResult {
             error_code: error.as_ref().map_or(ErrorCode::None, |error| error.code).code(),
-            error_message: error.map(|error| error.message.into()),
+            // Kafka's message of no error is empty, not null.
+            error_message: Some(error.map(|error| error.message).unwrap_or_default().into()),
             resource_type: asked.resource_type,
             resource_name: asked.resource_name.clone(),
             configs: entries.into_iter().filter(wanted).map(|entry| config_result(entry, &request)).collect(),

@@ -123,6 +123,7 @@ fn unknown(name: &ByteString) -> DescribeTopicPartitionsResponseTopic {
         error_code: super::topics::unknown_name(name).code(),
         name: Some(name.clone()),
         is_internal: is_internal(name),
+        topic_authorized_operations: authorized::on_topic(true),
         ..DescribeTopicPartitionsResponseTopic::default()
     }
 }

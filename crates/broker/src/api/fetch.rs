@@ -268,6 +268,7 @@ fn partition_data(
                 partition_index,
                 error_code: error.code(),
                 high_watermark: -1,
+                aborted_transactions: None,
                 records: Some(Records::default()),
                 ..PartitionData::default()
             };

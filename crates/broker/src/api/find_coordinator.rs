@@ -13,7 +13,7 @@ use crate::node::groups::{Groups, OFFSETS_TOPIC};
 use crate::node::images::Images;
 use ottla_protocol::messages::find_coordinator_response::Coordinator;
 use ottla_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
-use ottla_protocol::{ApiKey, ByteString, ErrorCode};
+use ottla_protocol::{ApiKey, ByteString, ErrorCode, Uuid};
 use std::sync::Arc;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -62,7 +62,9 @@ struct Finding {
 impl Finding {
     fn response(&self) -> FindCoordinatorResponse {
         if self.version >= BATCHED {
-            let coordinators = self.request.coordinator_keys.iter().map(|key| self.find(key)).collect();
+            // There is a message only in the answers about a single key.
+            let find = |key| Coordinator { error_message: Some("".into()), ..self.find(key) };
+            let coordinators = self.request.coordinator_keys.iter().map(find).collect();
             return FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() };
         }
         let found = self.find(&self.request.key);
@@ -80,7 +82,9 @@ impl Finding {
         match self.request.key_type {
             GROUP => self.find_group(key),
             TRANSACTION => refusal(key, ErrorCode::CoordinatorNotAvailable),
-            SHARE if self.version >= SHARE_GROUPS => refusal(key, ErrorCode::CoordinatorNotAvailable),
+            SHARE if self.version >= SHARE_GROUPS && is_share_key(key) => {
+                refusal(key, ErrorCode::CoordinatorNotAvailable)
+            }
             _ => refusal(key, ErrorCode::InvalidRequest),
         }
     }
@@ -108,6 +112,15 @@ impl Finding {
             None => refusal(key, ErrorCode::CoordinatorNotAvailable),
         }
     }
+}
+
+/// Whether it is `group:topic id:partition`.
+fn is_share_key(key: &str) -> bool {
+    let mut parts = key.rsplitn(3, ':');
+    let (partition, topic, group) = (parts.next(), parts.next(), parts.next());
+    partition.is_some_and(|partition| partition.parse::<u32>().is_ok())
+        && topic.is_some_and(|topic| Uuid::parse(topic).is_some())
+        && group.is_some_and(|group| !group.is_empty())
 }
 
 fn refusal(key: &ByteString, error: ErrorCode) -> Coordinator {

@@ -15,15 +15,20 @@ use ottla_protocol::messages::list_offsets_response::{
 };
 use ottla_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use ottla_protocol::{ApiKey, ByteString, ErrorCode, LeaderEpoch};
+use ottla_replica::partition::fetch::check_isolation_level;
 use ottla_replica::partition::list_offsets::{Answer, Query};
 use std::collections::BTreeSet;
 
 pub(super) const ENTRY: Entry =
     Entry { key: ApiKey::ListOffsets, handle: |parts, call| handle(call, &parts.images, &parts.partitions) };
 
+/// First version that tells leader epochs.
+const LEADER_EPOCHS: i16 = 4;
+
 fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
     let request: ListOffsetsRequest = call.decode()?;
     let twice = named_twice(&request);
+    let isolation = check_isolation_level(request.isolation_level).map_err(|refusal| refusal.error);
     let image = images.current();
     let topic = |topic: &ListOffsetsTopic| ListOffsetsTopicResponse {
         name: topic.name.clone(),
@@ -33,6 +38,8 @@ fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
             .map(|asked| {
                 let found = if twice.contains(&(topic.name.clone(), asked.partition_index)) {
                     Err(ErrorCode::InvalidRequest)
+                } else if let Err(error) = isolation {
+                    Err(error)
                 } else {
                     find(call.version, &request, &topic.name, asked, &image, partitions)
                 };
@@ -87,8 +94,7 @@ fn response(
         error_code: error.code(),
         timestamp: answer.timestamp,
         offset: answer.offset.0,
-        // Version 4 brought the epoch.
-        leader_epoch: if version >= 4 { answer.leader_epoch.0 } else { LeaderEpoch::NONE.0 },
+        leader_epoch: if version >= LEADER_EPOCHS { answer.leader_epoch.0 } else { LeaderEpoch::NONE.0 },
         ..ListOffsetsPartitionResponse::default()
     }
 }

@@ -25,6 +25,7 @@ fn handle(call: &Call, images: &Images) -> Handled {
     };
     call.reply(&ListPartitionReassignmentsResponse {
         topics,
+        error_message: None,
         ..ListPartitionReassignmentsResponse::default()
     })
 }

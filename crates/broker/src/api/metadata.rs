@@ -20,7 +20,6 @@ use ottla_protocol::messages::metadata_response::{
 };
 use ottla_protocol::messages::{MetadataRequest, MetadataResponse};
 use ottla_protocol::{ApiKey, BrokerId, ByteString, ErrorCode, TopicId, Uuid};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -38,13 +37,13 @@ fn handle(
     let view = View { version: call.version, listener: call.listener.clone(), request };
     let missing = view.topics_to_create(&images.current());
     if missing.is_empty() || !auto_create.is_enabled() {
-        return call.reply(&view.response(&images.current(), identity, &BTreeMap::new()));
+        return call.reply(&view.response(&images.current(), identity));
     }
     let (reply_to, images, identity) = (call.reply_to(), Arc::clone(images), Arc::clone(identity));
     let creating = Arc::clone(auto_create).create(missing);
     Ok(Answer::later(async move {
-        let refused = creating.await;
-        reply_to.with(&view.response(&images.current(), &identity, &refused))
+        creating.await;
+        reply_to.with(&view.response(&images.current(), &identity))
     }))
 }
 
@@ -72,17 +71,12 @@ impl View {
         names.filter(|name| image.topic_id(name).is_none()).collect()
     }
 
-    fn response(
-        &self,
-        image: &Image,
-        identity: &Identity,
-        refused: &BTreeMap<ByteString, ErrorCode>,
-    ) -> MetadataResponse {
+    fn response(&self, image: &Image, identity: &Identity) -> MetadataResponse {
         MetadataResponse {
             brokers: image.alive_brokers().filter_map(|broker| self.broker(broker)).collect(),
             cluster_id: Some(identity.cluster_id.clone()),
             controller_id: identity.node_id.0,
-            topics: self.topics(image, refused),
+            topics: self.topics(image),
             cluster_authorized_operations: authorized::on_cluster(
                 self.request.include_cluster_authorized_operations,
             ),
@@ -101,7 +95,7 @@ impl View {
         })
     }
 
-    fn topics(&self, image: &Image, refused: &BTreeMap<ByteString, ErrorCode>) -> Vec<MetadataResponseTopic> {
+    fn topics(&self, image: &Image) -> Vec<MetadataResponseTopic> {
         if self.wants_all() {
             return image.topics().map(|topic| self.topic(image, topic)).collect();
         }
@@ -115,11 +109,8 @@ impl View {
                 };
                 match (found, &asked.name) {
                     (Some(topic), _) => self.topic(image, topic),
-                    (None, None) => missing(None, asked.topic_id, ErrorCode::UnknownTopicId),
-                    (None, Some(name)) => {
-                        let error = refused.get(name).copied().unwrap_or_else(|| unknown_name(name));
-                        missing(Some(name), Uuid::ZERO, error)
-                    }
+                    (None, None) => self.missing(None, asked.topic_id, ErrorCode::UnknownTopicId),
+                    (None, Some(name)) => self.missing(Some(name), Uuid::ZERO, unknown_name(name)),
                 }
             })
             .collect()
@@ -135,6 +126,24 @@ impl View {
                 .iter()
                 .map(|(index, partition)| self.partition(image, *index, partition))
                 .collect(),
+            topic_authorized_operations: authorized::on_topic(
+                self.request.include_topic_authorized_operations,
+            ),
+            ..MetadataResponseTopic::default()
+        }
+    }
+
+    fn missing(
+        &self,
+        name: Option<&ByteString>,
+        topic_id: TopicId,
+        error: ErrorCode,
+    ) -> MetadataResponseTopic {
+        MetadataResponseTopic {
+            error_code: error.code(),
+            name: name.cloned(),
+            topic_id,
+            is_internal: name.is_some_and(|name| is_internal(name)),
             topic_authorized_operations: authorized::on_topic(
                 self.request.include_topic_authorized_operations,
             ),
@@ -161,15 +170,5 @@ impl View {
             offline_replicas: partition.replicas.iter().filter(|id| !reachable(id)).map(|id| id.0).collect(),
             ..MetadataResponsePartition::default()
         }
-    }
-}
-
-fn missing(name: Option<&ByteString>, topic_id: TopicId, error: ErrorCode) -> MetadataResponseTopic {
-    MetadataResponseTopic {
-        error_code: error.code(),
-        name: name.cloned(),
-        topic_id,
-        is_internal: name.is_some_and(|name| is_internal(name)),
-        ..MetadataResponseTopic::default()
     }
 }

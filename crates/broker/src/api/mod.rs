@@ -4,6 +4,7 @@
 //! decision crates.
 
 mod alter_configs;
+mod altering;
 mod api_versions;
 mod authorized;
 mod call;

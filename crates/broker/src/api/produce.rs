@@ -18,8 +18,9 @@ use ottla_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
 use ottla_protocol::messages::{ProduceRequest, ProduceResponse};
-use ottla_protocol::records::InvalidRecord;
+use ottla_protocol::records::{BatchHeader, InvalidRecord};
 use ottla_protocol::{ApiKey, ErrorCode, Records};
+use std::collections::HashSet;
 
 pub(super) const ENTRY: Entry =
     Entry { key: ApiKey::Produce, handle: |parts, call| handle(call, &parts.images, &parts.partitions) };
@@ -29,6 +30,9 @@ const ADMIN_CLIENT_ID: &str = "__admin_client";
 
 fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
     let request: ProduceRequest = call.decode()?;
+    if request.transactional_id.is_none() && request.topic_data.iter().any(is_transactional) {
+        return refuse_all(call, &request, ErrorCode::TransactionalIdAuthorizationFailed);
+    }
     let image = images.current();
     let producing =
         Producing { call, image: &image, partitions, acks: request.acks, now_ms: clock::now_ms() };
@@ -38,6 +42,44 @@ fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
         return Ok(silence(&responses));
     }
     call.reply(&ProduceResponse { responses, ..ProduceResponse::default() })
+}
+
+/// Whether a topic's data has a batch that is part of a transaction.
+fn is_transactional(topic: &TopicProduceData) -> bool {
+    let records = topic.partition_data.iter().filter_map(|data| data.records.as_ref()?.bytes());
+    records
+        .into_iter()
+        .any(|bytes| BatchHeader::parse(bytes).is_ok_and(|header| header.attributes.is_transactional()))
+}
+
+fn refuse_all(call: &Call, request: &ProduceRequest, error: ErrorCode) -> Handled {
+    let topic = |topic: &TopicProduceData| TopicProduceResponse {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partition_responses: topic
+            .partition_data
+            .iter()
+            .map(|data| response(data.index, Err(error.into())))
+            .collect(),
+        ..TopicProduceResponse::default()
+    };
+    let responses: Vec<TopicProduceResponse> = request.topic_data.iter().map(topic).collect();
+    if request.acks == 0 {
+        return Ok(silence(&responses));
+    }
+    call.reply(&ProduceResponse { responses, ..ProduceResponse::default() })
+}
+
+/// A topic's partitions; one that is there twice counts as it is there last.
+fn each_once(partitions: &[PartitionProduceData]) -> impl Iterator<Item = &PartitionProduceData> {
+    let again = |at: usize, index: i32| partitions[at + 1..].iter().any(|later| later.index == index);
+    let twice = partitions.len() > 1
+        && partitions.iter().map(|data| data.index).collect::<HashSet<_>>().len() < partitions.len();
+    partitions
+        .iter()
+        .enumerate()
+        .filter(move |(at, data)| !twice || !again(*at, data.index))
+        .map(|(_, data)| data)
 }
 
 /// What a producer that wants no answer gets: a closed connection is the only way to tell it that something failed.
@@ -83,7 +125,7 @@ impl Producing<'_> {
         TopicProduceResponse {
             name: topic.name.clone(),
             topic_id: topic.topic_id,
-            partition_responses: topic.partition_data.iter().map(respond).collect(),
+            partition_responses: each_once(&topic.partition_data).map(respond).collect(),
             ..TopicProduceResponse::default()
         }
     }

@@ -3,10 +3,9 @@
 use super::config::Config;
 use super::controller::ControllerHandle;
 use super::groups::OFFSETS_TOPIC;
+use ottla_protocol::messages::CreateTopicsRequest;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use ottla_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use ottla_protocol::{ByteString, ErrorCode};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long the controller may take.
@@ -29,19 +28,17 @@ impl AutoCreate {
         self.config.current().roles.auto_create_topics_enable
     }
 
-    /// Makes the topics that clients asked for, with the broker's defaults. What is made already is no error.
-    pub async fn create(self: Arc<Self>, names: Vec<ByteString>) -> BTreeMap<ByteString, ErrorCode> {
+    /// Makes the topics that clients asked for, with the broker's defaults, as far as that can be.
+    pub(crate) async fn create(self: Arc<Self>, names: Vec<ByteString>) {
         let mut topics: Vec<CreatableTopic> = names.into_iter().map(|name| self.topic(name)).collect();
         topics.dedup_by(|a, b| a.name == b.name);
-        self.send(topics).await
+        self.send(topics).await;
     }
 
     /// Makes one of the broker's own topics.
-    pub async fn create_internal(self: Arc<Self>, name: &'static str) {
+    pub(crate) async fn create_internal(self: Arc<Self>, name: &'static str) {
         let topic = self.topic(ByteString::from_static(name));
-        for (name, error) in self.send(vec![topic]).await {
-            tracing::warn!(%name, %error, "an internal topic could not be created");
-        }
+        self.send(vec![topic]).await;
     }
 
     fn topic(&self, name: ByteString) -> CreatableTopic {
@@ -75,21 +72,21 @@ impl AutoCreate {
         }
     }
 
-    async fn send(&self, topics: Vec<CreatableTopic>) -> BTreeMap<ByteString, ErrorCode> {
+    async fn send(&self, topics: Vec<CreatableTopic>) {
         let request =
             CreateTopicsRequest { topics, timeout_ms: TIMEOUT_MS, ..CreateTopicsRequest::default() };
-        let response: CreateTopicsResponse = match self.controller.ask(request).await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::warn!(%error, "topics could not be created");
-                return BTreeMap::new();
+        match self.controller.ask(request).await {
+            Err(error) => tracing::warn!(%error, "topics could not be created"),
+            Ok(response) => {
+                for topic in response.topics {
+                    let error = ErrorCode::from_code(topic.error_code);
+                    // Somebody else may have been faster.
+                    if !matches!(error, ErrorCode::None | ErrorCode::TopicAlreadyExists) {
+                        let reason = topic.error_message.unwrap_or_default();
+                        tracing::info!(topic = %topic.name, %error, %reason, "a topic was not created");
+                    }
+                }
             }
-        };
-        let failed = response.topics.into_iter().filter_map(|topic| {
-            let error = ErrorCode::from_code(topic.error_code);
-            let is_there = matches!(error, ErrorCode::None | ErrorCode::TopicAlreadyExists);
-            (!is_there).then_some((topic.name, error))
-        });
-        failed.collect()
+        }
     }
 }

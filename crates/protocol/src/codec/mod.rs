@@ -27,7 +27,7 @@ pub(crate) mod prelude {
     pub(crate) use bytestring::ByteString;
 }
 
-/// Tagged fields that this version of the schema does not know, in ascending order of their tags. One pointer wide.
+/// Tagged fields that this version of the schema does not know, as they came. One pointer wide.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(clippy::box_collection, reason = "almost always empty, and it is in every struct")]
 pub struct UnknownTags(Option<Box<Vec<(u32, Bytes)>>>);

@@ -29,9 +29,6 @@ pub enum DecodeError {
     /// A null where the schema has none.
     #[error("a field that must not be null is null")]
     Null,
-    /// A tagged field is out of order or there twice.
-    #[error("tag {0} is out of order")]
-    TagOrder(u32),
     /// Bytes left over at the end of a message or of a tagged field.
     #[error("{0} bytes are left over")]
     Trailing(usize),
@@ -245,20 +242,16 @@ impl<'a> Reader<'a> {
         self.nullable_array(flexible, false, element)?.ok_or(DecodeError::Null)
     }
 
-    /// A section of tagged fields. `known` reads the value of a tag that it knows and says whether it did.
+    /// A section of tagged fields. `known` reads the value of a tag that it knows and says whether it did. Senders put
+    /// tags in ascending order, each once; Kafka does not insist, and neither do we.
     pub fn tags(
         &mut self,
         unknown: &mut UnknownTags,
         mut known: impl FnMut(u32, &mut Reader<'a>) -> DecodeResult<bool>,
     ) -> DecodeResult<()> {
         let count = self.uvarint()?;
-        let mut next = 0u64;
         for _ in 0..count {
             let tag = self.uvarint()?;
-            if u64::from(tag) < next {
-                return Err(DecodeError::TagOrder(tag));
-            }
-            next = u64::from(tag) + 1;
             let size = self.uvarint()?;
             let body = self.take(size as usize)?;
             let mut value = Reader { frame: self.frame, rest: body, budget: self.budget };

@@ -80,8 +80,11 @@ pub struct ValidBatch<'a> {
 pub struct Rejection {
     /// `error_code`.
     pub error: ErrorCode,
-    /// `error_message`: only where single records are at fault.
+    /// `error_message`: where single records are at fault, or the bytes cannot even be split into batches.
     pub message: Option<String>,
+    /// Whether the answer says where the log starts: Kafka finds out late enough for that only what is wrong inside of a
+    /// batch whose checksum is right.
+    pub tells_log_start: bool,
     /// `record_errors`.
     pub record_errors: Vec<InvalidRecord>,
     /// What was found, for a log line; clients are not told.
@@ -99,7 +102,13 @@ pub struct InvalidRecord {
 
 impl Rejection {
     fn new(error: ErrorCode, reason: impl Into<String>) -> Rejection {
-        Rejection { error, message: None, record_errors: Vec::new(), reason: reason.into() }
+        let (message, record_errors) = (None, Vec::new());
+        Rejection { error, message, tells_log_start: true, record_errors, reason: reason.into() }
+    }
+
+    /// The same, found before the batch was looked into.
+    fn early(self) -> Rejection {
+        Rejection { tells_log_start: false, ..self }
     }
 }
 
@@ -110,7 +119,7 @@ impl Rejection {
 /// # Errors
 /// What the answer to the producer is.
 pub fn validate<'a>(bytes: &'a [u8], rules: &Rules<'_>, now_ms: i64) -> Result<ValidBatch<'a>, Rejection> {
-    let bytes = only_batch(bytes, rules)?;
+    let bytes = only_batch(bytes, rules).map_err(Rejection::early)?;
     let batch = sound_batch(bytes, rules)?;
     let header = *batch.header();
     let compression = header
@@ -160,7 +169,10 @@ pub fn validate<'a>(bytes: &'a [u8], rules: &Rules<'_>, now_ms: i64) -> Result<V
 
 /// The bytes of the one batch there may be. A second one that is cut off is not counted, as in Kafka.
 fn only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<&'a [u8], Rejection> {
-    let corrupt = |error: super::RecordError| Rejection::new(ErrorCode::CorruptMessage, error.to_string());
+    let corrupt = |error: super::RecordError| Rejection {
+        message: split_message(&error),
+        ..Rejection::new(ErrorCode::CorruptMessage, error.to_string())
+    };
     let invalid = |reason: &str| Rejection::new(ErrorCode::InvalidRecord, reason);
     let size = entry_size(bytes).map_err(corrupt)?.ok_or_else(|| invalid("no whole batch"))?;
     let (first, rest) = bytes.split_at(size);
@@ -177,13 +189,25 @@ fn only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<&'a [u8], Reject
     Ok(first)
 }
 
+/// Kafka's sentence about bytes that cannot be split into batches.
+fn split_message(error: &super::RecordError) -> Option<String> {
+    match error {
+        super::RecordError::BadLength { length } => {
+            Some(format!("Record size {length} is less than the minimum record overhead (14)"))
+        }
+        super::RecordError::UnknownMagic(magic) => Some(format!("Invalid magic found in record: {magic}")),
+        _ => None,
+    }
+}
+
 fn is_zstd(batch: &[u8]) -> bool {
     BatchHeader::parse(batch).is_ok_and(|header| header.attributes.compression() == Ok(Compression::Zstd))
 }
 
 /// The batch, once base offset, size and checksum are right.
 fn sound_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<RecordBatch<'a>, Rejection> {
-    let corrupt = |error: super::RecordError| Rejection::new(ErrorCode::CorruptMessage, error.to_string());
+    let corrupt =
+        |error: super::RecordError| Rejection::new(ErrorCode::CorruptMessage, error.to_string()).early();
     let batch = RecordBatch::first(bytes).map_err(corrupt)?;
     if batch.base_offset().0 != 0 {
         let reason = format!("base offset is {}, must be 0", batch.base_offset());
@@ -192,7 +216,7 @@ fn sound_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<RecordBatch<'a>
     if batch.size() as u64 > rules.max_message_bytes.max(0) as u64 {
         let reason =
             format!("batch of {} bytes, max.message.bytes is {}", batch.size(), rules.max_message_bytes);
-        return Err(Rejection::new(ErrorCode::MessageTooLarge, reason));
+        return Err(Rejection::new(ErrorCode::MessageTooLarge, reason).early());
     }
     batch.verify_crc().map_err(corrupt)?;
     Ok(batch)
@@ -362,7 +386,7 @@ impl RecordErrors {
         };
         let record_errors = std::mem::take(&mut self.listed);
         let reason = record_errors[0].message.clone();
-        Err(Rejection { error, message: Some(message), record_errors, reason })
+        Err(Rejection { error, message: Some(message), tells_log_start: true, record_errors, reason })
     }
 }
 

@@ -223,6 +223,7 @@ impl MetadataNode {
     /// Makes the image of what is committed, lets the broker follow it, and tells the controller.
     fn apply(&mut self, high_watermark: Offset) -> Result<(), MetadataError> {
         let bytes = self.storage.load(&mut self.loader, high_watermark)?;
+        self.publisher.images.set_kraft_version(self.quorum.voters().kraft_version);
         if let Some((image, changes)) = self.loader.publish() {
             self.publisher.publish(&image, &changes);
         }

@@ -166,11 +166,14 @@ impl Partition {
         };
         let valid = records::validate(bytes, &rules, now_ms).map_err(|rejection| {
             tracing::debug!(topic = %self.topic, partition = self.index, reason = rejection.reason, "batch refused");
-            AppendError { log_start_offset: self.log_start_offset(), ..AppendError::from(rejection) }
+            let log_start_offset =
+                if rejection.tells_log_start { self.log_start_offset() } else { Offset::NONE };
+            AppendError { log_start_offset, ..AppendError::from(rejection) }
         })?;
         if valid.is_transactional {
-            // Nobody can have begun a transaction: there is no coordinator that would have told us.
-            return Err(ErrorCode::InvalidTxnState.into());
+            // Nobody can have begun a transaction: there is no coordinator that would have told us. Kafka answers so when
+            // it cannot ask its coordinator.
+            return Err(ErrorCode::NotEnoughReplicas.into());
         }
         self.append_valid(valid, acks, now_ms)
     }
