@@ -64,7 +64,7 @@ fn key_of(variable: &str) -> Option<String> {
 
 /// The image's rule for those who only say where they can be reached: listen there, on all addresses.
 fn listen_where_advertised(found: &mut Vec<FromVariable>) {
-    if found.iter().any(|property| property.name == "listeners") {
+    if found.iter().any(|property| property.name == "listeners" && !property.value.is_empty()) {
         return;
     }
     let Some(advertised) = found.iter().find(|property| property.name == "advertised.listeners") else {
@@ -79,6 +79,7 @@ fn listen_where_advertised(found: &mut Vec<FromVariable>) {
     // What does not look like a listener is complained about where it stands.
     if let Some(listeners) = listeners {
         let variable = advertised.variable.clone();
+        found.retain(|property| property.name != "listeners");
         found.push(FromVariable { variable, name: "listeners".to_owned(), value: listeners.join(",") });
     }
 }
@@ -128,6 +129,10 @@ mod tests {
         check(
             &[("KAFKA_ADVERTISED_LISTENERS", "A://h:1"), ("KAFKA_LISTENERS", "A://:2")],
             &[("advertised.listeners", "A://h:1"), ("listeners", "A://:2")],
+        );
+        check(
+            &[("KAFKA_ADVERTISED_LISTENERS", "A://h:1"), ("KAFKA_LISTENERS", "")],
+            &[("advertised.listeners", "A://h:1"), ("listeners", "A://0.0.0.0:1")],
         );
     }
 }

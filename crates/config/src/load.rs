@@ -25,7 +25,8 @@ pub struct Inputs<'a> {
     pub environment: Vec<(String, String)>,
     /// `key=value` of each `--override`, in their order; the last one of a key counts.
     pub overrides: Vec<String>,
-    /// Whether the process runs in a container: without a file it then listens on all addresses.
+    /// Whether the process runs in a container: without a file it then listens on all addresses, and where nobody
+    /// says where data go, they go to the image's volume.
     pub in_container: bool,
 }
 
@@ -62,9 +63,11 @@ impl fmt::Display for Origin {
 
 type Found = BTreeMap<String, (String, Origin)>;
 
+/// The volume of the container image. The official image's own default lies outside of it, and is lost with the container.
+const CONTAINER_LOG_DIRS: &str = "/var/lib/kafka/data";
+
 /// What a node without a file starts with: alone, reachable from this machine only, ready at once.
 const WITHOUT_FILE: &[(&str, &str)] = &[
-    ("log.dirs", "./ottla-data"),
     ("offsets.topic.replication.factor", "1"),
     ("transaction.state.log.replication.factor", "1"),
     ("transaction.state.log.min.isr", "1"),
@@ -185,6 +188,16 @@ fn add_built_in(found: &mut Found, inputs: &Inputs<'_>) {
     for (name, value) in ALONE {
         add(found, name, value);
     }
+    // Whoever gives the singular means the plural.
+    let log_dirs = match inputs {
+        _ if found.contains_key("log.dir") => None,
+        Inputs { in_container: true, .. } => Some(CONTAINER_LOG_DIRS),
+        Inputs { file: None, .. } => Some("./ottla-data"),
+        Inputs { file: Some(_), .. } => None,
+    };
+    if let Some(log_dirs) = log_dirs {
+        add(found, "log.dirs", log_dirs);
+    }
     if inputs.file.is_some() {
         return;
     }
@@ -194,10 +207,7 @@ fn add_built_in(found: &mut Found, inputs: &Inputs<'_>) {
         add(found, "advertised.listeners", "PLAINTEXT://localhost:9092");
     }
     for (name, value) in WITHOUT_FILE {
-        // Whoever gives the singular means the plural.
-        if !(*name == "log.dirs" && found.contains_key("log.dir")) {
-            add(found, name, value);
-        }
+        add(found, name, value);
     }
 }
 

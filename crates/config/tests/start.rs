@@ -130,6 +130,20 @@ fn in_a_container_it_listens_on_all_addresses() {
 }
 
 #[test]
+fn in_a_container_data_go_to_the_volume_unless_somebody_says_where() {
+    #[track_caller]
+    fn check(text: Option<&str>, expect: &str) {
+        let file = text.map(|text| ("server.properties", text));
+        let loaded = load(&Inputs { file, in_container: true, ..Inputs::default() }).expect("a good start");
+        assert_eq!(loaded.settings.log.log_dirs, [expect]);
+    }
+    check(None, "/var/lib/kafka/data");
+    check(Some("listeners=PLAINTEXT://:9092"), "/var/lib/kafka/data");
+    check(Some("log.dirs=/elsewhere"), "/elsewhere");
+    check(Some("log.dir=/elsewhere"), "/elsewhere");
+}
+
+#[test]
 fn with_a_file_defaults_are_kafkas_and_the_quorum_is_of_itself() {
     let loaded = load_file("listeners=PLAINTEXT://:9092\nbroker.id=7\n").expect("a good start");
     let settings = &loaded.settings;
