@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ottla_protocol::records::{BatchBytes, BatchHeader, RecordError, batches};
 use ottla_protocol::{LeaderEpoch, Offset};
 
-use crate::disk::write_all_at;
+use crate::disk::{OpenMode, write_all_at};
 use crate::error::LogError;
 use crate::file_cache::ignore_missing;
 use crate::index::{Entry, OffsetEntry, TimeEntry};
@@ -171,7 +171,10 @@ impl Log {
         }
         let segment = self.active.segment.clone();
         let position = segment.size();
-        let file = segment.files.get_or_create(Kind::Log).map_err(segment.files.io("open", Kind::Log))?;
+        if position == 0 {
+            make_missing(&segment)?;
+        }
+        let file = segment.files.get(Kind::Log).map_err(segment.files.io("open", Kind::Log))?;
         if let Err(error) = write_all_at(&*file, head, body, position.into()) {
             // What was written of it must not be found there after a crash. If it cannot be cut off now, it is
             // overwritten by the next append, or cut off when the segment is done.
@@ -298,7 +301,7 @@ impl Log {
         for kind in Kind::ALL {
             ignore_missing(files.disk().remove_file(&files.path(kind))).map_err(files.io("remove", kind))?;
         }
-        files.get_or_create(Kind::Log).map_err(files.io("make", Kind::Log))?;
+        make_missing(segment)?;
         self.durable.names_changed = true;
         Ok(())
     }
@@ -321,6 +324,16 @@ impl Log {
         view.end_offset = end_offset;
         view.end_position = end_position;
     }
+}
+
+/// Makes the files of an empty segment. A JVM that misses an index after a crash recovers that segment before the ones
+/// in front of it, and then knows none of their epochs; so indexes are made too, though nothing is written to them yet.
+pub(crate) fn make_missing(segment: &Segment) -> Result<(), LogError> {
+    for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::Log] {
+        let path = segment.files.path(kind);
+        segment.files.disk().open(&path, OpenMode::Create).map_err(segment.files.io("make", kind))?;
+    }
+    Ok(())
 }
 
 /// A part of `segment.jitter.ms` that differs from segment to segment, and is the same whenever it is asked for.

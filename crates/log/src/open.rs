@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ottla_protocol::{Offset, TopicId};
 use parking_lot::RwLock;
 
-use crate::append::jitter;
+use crate::append::{jitter, make_missing};
 use crate::checkpoint;
 use crate::config::LogConfig;
 use crate::disk::OpenMode;
@@ -390,13 +390,13 @@ impl<'o> Opening<'o> {
             names_changed = true;
         }
         if segments.is_empty() {
-            let files = SegmentFiles::new(self.context.clone(), self.dir.clone(), end);
+            let segment = Segment::empty(SegmentFiles::new(self.context.clone(), self.dir.clone(), end));
             // The place of an empty log that does not begin at 0 is known from its file alone.
             if end > Offset(0) {
-                files.get_or_create(Kind::Log).map_err(files.io("make", Kind::Log))?;
+                make_missing(&segment)?;
                 names_changed = true;
             }
-            segments.push(Arc::new(Segment::empty(files)));
+            segments.push(Arc::new(segment));
         }
         epochs.truncate_from_end(end);
         epochs.truncate_from_start(options.log_start_offset);
