@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use ottla_client::{ConsumerRecord, Properties};
 
 use super::deserializer::Deserializer;
+use super::internal::Internal;
 use crate::failure::Exception;
 
 const PACKAGE: &str = "org.apache.kafka.tools.consumer.";
@@ -15,6 +16,7 @@ pub(super) enum Formatter {
     Default(Columns),
     /// Prints nothing.
     NoOp,
+    Internal(Internal),
 }
 
 impl Formatter {
@@ -30,6 +32,9 @@ impl Formatter {
                 return Ok((Formatter::Default(columns), unknown));
             }
             Some("NoOpMessageFormatter") => Formatter::NoOp,
+            Some("OffsetsMessageFormatter") => Formatter::Internal(Internal::Offsets),
+            Some("GroupMetadataMessageFormatter") => Formatter::Internal(Internal::GroupMetadata),
+            Some("TransactionLogMessageFormatter") => Formatter::Internal(Internal::TransactionLog),
             _ => return Err(Exception::new("java.lang.ClassNotFoundException", class)),
         };
         Ok((formatter, Vec::new()))
@@ -40,6 +45,7 @@ impl Formatter {
         match self {
             Formatter::Default(columns) => columns.write(record, out),
             Formatter::NoOp => Ok(()),
+            Formatter::Internal(internal) => internal.write(record, out),
         }
     }
 }

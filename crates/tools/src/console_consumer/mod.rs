@@ -2,6 +2,7 @@
 
 mod deserializer;
 mod formatter;
+mod internal;
 mod options;
 
 use std::collections::BTreeMap;
