@@ -54,6 +54,16 @@ pub(super) struct Field {
     pub(super) fields: Vec<Field>,
 }
 
+impl Field {
+    /// A tagged field may leave its versions out: then it is there where it is tagged.
+    fn say_versions(&mut self) {
+        if self.tag.is_some() && self.versions.is_empty() {
+            self.versions = self.tagged_versions;
+        }
+        self.fields.iter_mut().for_each(Field::say_versions);
+    }
+}
+
 /// The type of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
@@ -195,7 +205,9 @@ impl Condition {
 
 /// Parses one schema file. Kafka's files are JSON with `//` comments.
 pub(super) fn parse(text: &str) -> Result<Message> {
-    let message: Message = serde_json::from_str(&without_comments(text))?;
+    let mut message: Message = serde_json::from_str(&without_comments(text))?;
+    let structs = message.common_structs.iter_mut().flat_map(|common| &mut common.fields);
+    message.fields.iter_mut().chain(structs).for_each(Field::say_versions);
     if !["request", "response", "header", "metadata", "data", "coordinator-key", "coordinator-value"]
         .contains(&message.kind.as_str())
     {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::messages::registry::MESSAGES;
-use crate::messages::{FetchResponse, MetadataRequest, fetch_response};
+use crate::messages::{FetchResponse, MetadataRequest, TransactionLogValue, fetch_response};
 
 /// A small seeded generator (xorshift), so that a failure can be repeated.
 struct Random(u64);
@@ -123,4 +123,13 @@ fn records_are_referred_to_and_regions_leave_holes() {
     assert_eq!(total, w.len());
     let Piece::Bytes(first) = pieces[0] else { panic!("the first piece is the header") };
     assert_eq!(first[..4], u32::try_from(total - 4).unwrap().to_be_bytes());
+}
+
+#[test]
+fn a_tagged_field_whose_schema_names_no_versions_is_carried() {
+    let value = TransactionLogValue { previous_producer_id: 7, next_producer_epoch: 3, ..Default::default() };
+    let mut w = Writer::default();
+    value.encode(&mut w, 1).unwrap();
+    let read = decode_all(&w.into_vec().into(), |r| TransactionLogValue::decode(r, 1)).unwrap();
+    assert_eq!((read.previous_producer_id, read.next_producer_epoch, read), (7, 3, value));
 }

@@ -10,7 +10,7 @@ pub struct StreamsGroupMetadataValue {
     pub metadata_hash: i64,
     /// Versions 0+, tag 0 in 0+.
     pub validated_topology_epoch: i32,
-    /// Versions none, nullable 0, tag 1 in 0+.
+    /// Versions 0+, nullable 0, tag 1 in 0+.
     pub last_assignment_configs: Option<Vec<LastAssignmentConfig>>,
     /// Tagged fields of a newer peer, kept as they came.
     pub unknown_tags: UnknownTags,
@@ -37,7 +37,7 @@ impl StreamsGroupMetadataValue {
         r.tags(&mut unknown_tags, |tag, r| {
             match tag {
                 0 => validated_topology_epoch = r.i32()?,
-                1 if false => {
+                1 => {
                     last_assignment_configs =
                         r.nullable_array(true, true, |r| LastAssignmentConfig::decode(r, version))?
                 }
@@ -58,7 +58,7 @@ impl StreamsGroupMetadataValue {
                 Ok(())
             })?;
         }
-        if false && self.last_assignment_configs != Some(Vec::new()) {
+        if self.last_assignment_configs != Some(Vec::new()) {
             tags.field(1, |w| {
                 w.nullable_array_len(true, true, self.last_assignment_configs.as_ref().map(Vec::len))?;
                 for item in self.last_assignment_configs.iter().flatten() {

@@ -6,13 +6,13 @@ use crate::codec::prelude::*;
 pub struct TransactionLogValue {
     /// Versions 0+.
     pub producer_id: i64,
-    /// Versions none, tag 0 in 1+.
+    /// Versions 1+, tag 0 in 1+.
     pub previous_producer_id: i64,
-    /// Versions none, tag 1 in 1+.
+    /// Versions 1+, tag 1 in 1+.
     pub next_producer_id: i64,
     /// Versions 0+.
     pub producer_epoch: i16,
-    /// Versions none, tag 3 in 1+.
+    /// Versions 1+, tag 3 in 1+.
     pub next_producer_epoch: i16,
     /// Versions 0+.
     pub transaction_timeout_ms: i32,
@@ -24,7 +24,7 @@ pub struct TransactionLogValue {
     pub transaction_last_update_timestamp_ms: i64,
     /// Versions 0+.
     pub transaction_start_timestamp_ms: i64,
-    /// Versions none, tag 2 in 1+.
+    /// Versions 1+, tag 2 in 1+.
     pub client_transaction_version: i16,
     /// Tagged fields of a newer peer, kept as they came.
     pub unknown_tags: UnknownTags,
@@ -66,10 +66,10 @@ impl TransactionLogValue {
         if version >= 1 {
             r.tags(&mut unknown_tags, |tag, r| {
                 match tag {
-                    0 if false => previous_producer_id = r.i64()?,
-                    1 if false => next_producer_id = r.i64()?,
-                    3 if false => next_producer_epoch = r.i16()?,
-                    2 if false => client_transaction_version = r.i16()?,
+                    0 if version >= 1 => previous_producer_id = r.i64()?,
+                    1 if version >= 1 => next_producer_id = r.i64()?,
+                    3 if version >= 1 => next_producer_epoch = r.i16()?,
+                    2 if version >= 1 => client_transaction_version = r.i16()?,
                     _ => return Ok(false),
                 }
                 Ok(true)
@@ -104,25 +104,25 @@ impl TransactionLogValue {
         w.i64(self.transaction_start_timestamp_ms);
         if version >= 1 {
             let mut tags = TagWriter::default();
-            if false && self.previous_producer_id != -1 {
+            if version >= 1 && self.previous_producer_id != -1 {
                 tags.field(0, |w| {
                     w.i64(self.previous_producer_id);
                     Ok(())
                 })?;
             }
-            if false && self.next_producer_id != -1 {
+            if version >= 1 && self.next_producer_id != -1 {
                 tags.field(1, |w| {
                     w.i64(self.next_producer_id);
                     Ok(())
                 })?;
             }
-            if false && self.client_transaction_version != 0 {
+            if version >= 1 && self.client_transaction_version != 0 {
                 tags.field(2, |w| {
                     w.i16(self.client_transaction_version);
                     Ok(())
                 })?;
             }
-            if false && self.next_producer_epoch != -1 {
+            if version >= 1 && self.next_producer_epoch != -1 {
                 tags.field(3, |w| {
                     w.i16(self.next_producer_epoch);
                     Ok(())
