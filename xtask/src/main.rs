@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "a developer's command tells how long it really took")]
 
+mod bench;
 mod codegen;
 mod deny;
 mod setup;
@@ -15,6 +16,7 @@ type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>)
 
 const COMMANDS: &[Command] = &[
     ("test", "install what the tests need and run them: [--only SUITE,...] [--list]", test::run),
+    ("bench", "measure the figures of the project beside Kafka: [--quick|--full]", bench::run),
     ("deny", "check licences, bans, duplicates and sources of dependencies", deny::run),
     ("tidy", "check what no compiler checks", tidy::run),
     ("setup", "install what the tests need: clients, Kafka's jars", setup::run),

@@ -11,6 +11,7 @@
 )]
 
 pub mod batch;
+pub mod bench;
 pub mod broker;
 pub mod checker;
 pub mod client;

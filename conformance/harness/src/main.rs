@@ -1,10 +1,12 @@
-//! `ottla-conformance [--under-test ottla|kafka] SUITE...`: runs suites; the exit code tells whether all cases passed.
+//! `ottla-conformance [--under-test ottla|kafka] [--bench quick|full] SUITE...`: runs suites; the exit code tells whether
+//! all cases passed.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use ottla_conformance::bench;
 use ottla_conformance::environment::{Environment, Kind};
 use ottla_conformance::report::{Report, Totals};
 use ottla_conformance::suites::SUITES;
@@ -12,7 +14,9 @@ use ottla_conformance::suites::SUITES;
 fn main() -> ExitCode {
     match run() {
         Ok(totals) => {
-            println!("{totals}");
+            if totals != Totals::default() {
+                println!("{totals}");
+            }
             if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
 fn run() -> Result<Totals> {
     let mut under_test = Kind::Ottla;
     let mut chosen = Vec::new();
+    let mut bench = None;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -33,6 +38,13 @@ fn run() -> Result<Totals> {
                 Some("kafka") => under_test = Kind::Kafka,
                 other => bail!("--under-test takes ottla or kafka, not {other:?}"),
             },
+            "--bench" => {
+                bench = Some(match args.next().as_deref() {
+                    Some("quick") => bench::Size::QUICK,
+                    Some("full") => bench::Size::FULL,
+                    other => bail!("--bench takes quick or full, not {other:?}"),
+                });
+            }
             "--list" => {
                 for suite in SUITES {
                     println!("{}\t{}", suite.name, suite.what);
@@ -57,6 +69,9 @@ fn run() -> Result<Totals> {
         Err(_) => 21200,
     };
     let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
+    if let Some(size) = bench {
+        bench::run(&environment, size)?;
+    }
     let mut totals = Totals::default();
     for suite in chosen {
         println!("{}: {}", suite.name, suite.what);
