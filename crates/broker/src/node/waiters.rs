@@ -14,27 +14,60 @@ pub struct Waiters {
 
 impl Waiters {
     /// Adds a fetch. It must look at the partition once more afterwards: what was new before this call wakes nobody.
-    pub fn add(&self, waiter: &Arc<Notify>) {
-        self.waiting.lock().push(Arc::clone(waiter));
+    pub(crate) fn add(&self, waiter: &Arc<Notify>) {
+        let mut waiting = self.waiting.lock();
+        waiting.push(Arc::clone(waiter));
         self.any.store(true, Ordering::SeqCst);
     }
 
     /// Takes a fetch out, if it is still there.
-    pub fn remove(&self, waiter: &Arc<Notify>) {
+    pub(crate) fn remove(&self, waiter: &Arc<Notify>) {
         let mut waiting = self.waiting.lock();
         waiting.retain(|other| !Arc::ptr_eq(other, waiter));
         self.any.store(!waiting.is_empty(), Ordering::SeqCst);
     }
 
     /// Wakes all of them; they add themselves again if it was not enough.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if !self.any.load(Ordering::SeqCst) {
             return;
         }
-        let woken = std::mem::take(&mut *self.waiting.lock());
-        self.any.store(false, Ordering::SeqCst);
+        let woken = {
+            let mut waiting = self.waiting.lock();
+            self.any.store(false, Ordering::SeqCst);
+            std::mem::take(&mut *waiting)
+        };
         for waiter in woken {
             waiter.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetch_that_comes_while_others_are_woken_is_not_forgotten() {
+        let waiters = Arc::new(Waiters::default());
+        let waker = Arc::clone(&waiters);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let waking = std::thread::spawn(move || {
+            while !stopped.load(Ordering::SeqCst) {
+                waker.wake();
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..10_000 {
+                let woken = Arc::new(Notify::new());
+                waiters.add(&woken);
+                // Hangs if the one that wakes has overlooked it.
+                woken.notified().await;
+            }
+        });
+        stop.store(true, Ordering::SeqCst);
+        waking.join().unwrap();
     }
 }
