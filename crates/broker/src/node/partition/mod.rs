@@ -9,6 +9,8 @@
 //! No thread ever holds the locks of two partitions.
 
 mod open;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use super::clock;

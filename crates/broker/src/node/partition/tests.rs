@@ -1,0 +1,174 @@
+//! A partition on a real directory: a log joined with the decisions about it.
+
+use super::*;
+use crate::node::log_dirs::LogDirs;
+use ottla_config::{ConfigMap, Inputs, Loaded, load};
+use ottla_metadata::Topic;
+use ottla_protocol::records::{BatchBuilder, batches};
+use ottla_protocol::{BrokerId, ProducerEpoch, Uuid};
+use ottla_replica::partition::list_offsets::{EARLIEST, LATEST};
+use std::path::Path;
+
+const NODE: BrokerId = BrokerId(1);
+const NOW: i64 = 1_700_000_000_000;
+const VERSION: i16 = 13;
+
+struct World {
+    log_dirs: LogDirs,
+    loaded: Loaded,
+}
+
+impl World {
+    fn open(dir: &Path) -> World {
+        let overrides = vec![format!("log.dirs={}", dir.display())];
+        let loaded = load(&Inputs { overrides, ..Inputs::default() }).unwrap();
+        World { log_dirs: LogDirs::open(&loaded.settings).unwrap(), loaded }
+    }
+
+    /// The only partition of a topic, led by this node at an epoch.
+    fn partition(&self, leader_epoch: i32) -> Partition {
+        let topic = Topic { name: "t".into(), id: Uuid([7; 16]), partitions: Default::default() };
+        let settings = TopicSettings::resolve(&self.loaded.config, &ConfigMap::new()).unwrap();
+        let opened = Partition::open(&self.log_dirs, &self.loaded.settings, NODE, &topic, 0, settings, NOW);
+        let partition = opened.unwrap();
+        let registration = Registration {
+            leader: Some(NODE),
+            leader_epoch: LeaderEpoch(leader_epoch),
+            partition_epoch: leader_epoch,
+            replicas: vec![NODE],
+            isr: vec![NODE],
+        };
+        partition.register(registration, NOW);
+        partition
+    }
+
+    fn close(self, partition: Partition) {
+        self.log_dirs.close(vec![Arc::new(partition)], 5, true);
+    }
+}
+
+fn batch(base_sequence: i32, values: &[&str]) -> Vec<u8> {
+    let mut builder = BatchBuilder::new().producer(ProducerId(9), ProducerEpoch(0), base_sequence);
+    for value in values {
+        builder.append(NOW, None, Some(value.as_bytes()), &[]);
+    }
+    builder.build()
+}
+
+fn produce(partition: &Partition, base_sequence: i32, values: &[&str]) -> Result<i64, ErrorCode> {
+    let appended = partition.produce(&batch(base_sequence, values), VERSION, -1, NOW);
+    appended.map(|appended| appended.base_offset.0).map_err(|error| error.code)
+}
+
+/// The values from an offset on, as a consumer gets them.
+fn read(partition: &Partition, offset: i64) -> Result<Vec<String>, ErrorCode> {
+    let outcome = partition.read(&ReadAsk {
+        fetch_offset: Offset(offset),
+        current_leader_epoch: LeaderEpoch::NONE,
+        last_fetched_epoch: LeaderEpoch::NONE,
+        isolation: FetchIsolation::HighWatermark,
+        limit: ReadLimit { max_bytes: 1 << 20, min_one_batch: true },
+    })?;
+    let mut bytes = Vec::new();
+    if let Some(region) = outcome.region {
+        region.read(&mut bytes).unwrap();
+    }
+    let mut values = Vec::new();
+    for batch in batches(&bytes) {
+        for record in batch.unwrap().records(1 << 20).unwrap().iter() {
+            let record = record.unwrap();
+            if record.offset >= Offset(offset) {
+                values.push(String::from_utf8(record.value.unwrap().to_vec()).unwrap());
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn ask(partition: &Partition, timestamp: i64) -> i64 {
+    let query = Query { timestamp, replica_id: -1, isolation_level: 0, version: 11 };
+    partition.list_offset(&query, LeaderEpoch::NONE).unwrap().offset.0
+}
+
+#[test]
+fn what_was_produced_is_read_from_any_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    assert_eq!(produce(&partition, 0, &["a", "b"]), Ok(0));
+    assert_eq!(produce(&partition, 2, &["c"]), Ok(2));
+    assert_eq!(read(&partition, 0), Ok(vec!["a".into(), "b".into(), "c".into()]));
+    assert_eq!(read(&partition, 1), Ok(vec!["b".into(), "c".into()]));
+    assert_eq!(read(&partition, 3), Ok(vec![]));
+    assert_eq!(read(&partition, 4), Err(ErrorCode::OffsetOutOfRange));
+    assert_eq!((ask(&partition, EARLIEST), ask(&partition, LATEST), ask(&partition, NOW)), (0, 3, 0));
+}
+
+#[test]
+fn a_batch_that_comes_again_has_its_first_offset_even_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    assert_eq!(produce(&partition, 0, &["a", "b"]), Ok(0));
+    assert_eq!(produce(&partition, 0, &["a", "b"]), Ok(0));
+    assert_eq!(produce(&partition, 3, &["d"]), Err(ErrorCode::OutOfOrderSequenceNumber));
+    world.close(partition);
+
+    let world = World::open(dir.path());
+    assert_eq!(world.log_dirs.previous_broker_epoch(), 5);
+    let partition = world.partition(1);
+    assert_eq!(produce(&partition, 0, &["a", "b"]), Ok(0));
+    assert_eq!(produce(&partition, 2, &["c"]), Ok(2));
+    assert_eq!(read(&partition, 0), Ok(vec!["a".into(), "b".into(), "c".into()]));
+    assert_eq!(partition.epoch_end(LeaderEpoch(1), LeaderEpoch(0)).unwrap().unwrap().end_offset, Offset(2));
+}
+
+#[test]
+fn producers_are_known_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    assert_eq!(produce(&partition, 0, &["a"]), Ok(0));
+    // Nothing is closed.
+    drop((partition, world));
+
+    let world = World::open(dir.path());
+    assert_eq!(world.log_dirs.previous_broker_epoch(), -1);
+    let partition = world.partition(1);
+    assert_eq!(produce(&partition, 0, &["a"]), Ok(0));
+    assert_eq!(produce(&partition, 1, &["b"]), Ok(1));
+}
+
+#[test]
+fn deleted_records_are_gone_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    assert_eq!(produce(&partition, 0, &["a", "b", "c"]), Ok(0));
+    assert_eq!(partition.delete_records(Offset(4)), Err(ErrorCode::OffsetOutOfRange));
+    assert_eq!(partition.delete_records(Offset(2)), Ok(Offset(2)));
+    assert_eq!(read(&partition, 1), Err(ErrorCode::OffsetOutOfRange));
+    world.close(partition);
+
+    let world = World::open(dir.path());
+    let partition = world.partition(1);
+    assert_eq!(ask(&partition, EARLIEST), 2);
+    assert_eq!(read(&partition, 2), Ok(vec!["c".into()]));
+}
+
+#[test]
+fn who_does_not_lead_appends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    let other = Registration {
+        leader: None,
+        leader_epoch: LeaderEpoch(1),
+        partition_epoch: 1,
+        replicas: vec![NODE],
+        isr: vec![NODE],
+    };
+    partition.register(other, NOW);
+    assert_eq!(produce(&partition, 0, &["a"]), Err(ErrorCode::NotLeaderOrFollower));
+    assert_eq!(read(&partition, 0), Err(ErrorCode::NotLeaderOrFollower));
+}
