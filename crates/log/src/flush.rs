@@ -135,10 +135,14 @@ impl Log {
         self.durable.last_flush_ms = now_ms;
     }
 
-    /// Whether `flush.ms` asks for a flush.
+    /// Whether a flush should be done soon: `flush.ms` asks for it, or there are segments that are done and not flushed
+    /// yet. Kafka flushes those when they are done, whatever the flush policy says: so recovery after an unclean stop
+    /// reads about one segment, not the whole log.
     pub fn is_flush_due(&self, now_ms: i64) -> bool {
-        let has_unflushed = self.log_end_offset() > self.durable.recovery_point;
-        has_unflushed && now_ms.saturating_sub(self.durable.last_flush_ms) >= self.config.flush_ms
+        let Durable { recovery_point, last_flush_ms, is_offline, .. } = self.durable;
+        let has_unflushed = self.log_end_offset() > recovery_point && !is_offline;
+        let is_late = now_ms.saturating_sub(last_flush_ms) >= self.config.flush_ms;
+        has_unflushed && (is_late || recovery_point < self.active.segment.base_offset)
     }
 
     /// Makes the names of the log's files durable.

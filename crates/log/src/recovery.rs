@@ -103,10 +103,10 @@ pub(crate) fn recover_segment(
     let Examined { end_offset, max, .. } = examined;
     report.scanned_bytes += u64::from(sound);
     report.scanned_segments += 1;
-    if let Some(trouble) = &trouble {
-        if end_offset < recovery_point {
-            return Err(files.corrupt(sound.into(), end_offset, trouble.to_string()));
-        }
+    if let Some(trouble) = &trouble
+        && end_offset < recovery_point
+    {
+        return Err(files.corrupt(sound.into(), end_offset, trouble.to_string()));
     }
     let cut = trouble.map(|trouble| Cut {
         path: files.path(Kind::Log),

@@ -249,6 +249,24 @@ fn segments_roll_when_an_index_is_full() {
 }
 
 #[test]
+fn a_flush_is_due_when_a_segment_is_done_or_time_is_up() {
+    let disk = SimDisk::new();
+    let config = LogConfig { flush_ms: 1000, flush_messages: 5, ..config() };
+    let (mut log, _) = open_with(&disk, OpenOptions { config, ..options() });
+    assert!(!log.is_flush_due(5000), "there is nothing to flush");
+    assert!(!append(&mut log, &[1], 1).is_flush_due);
+    assert!(!log.is_flush_due(999));
+    assert!(log.is_flush_due(1000));
+    log.flush(1000).expect("flushes");
+    assert!(!log.is_flush_due(1999));
+    append(&mut log, &[1], 1);
+    log.roll(1100).expect("rolls");
+    assert!(log.is_flush_due(1100));
+    log.flush(1100).expect("flushes");
+    assert!(append(&mut log, &[1, 2, 3, 4, 5], 1).is_flush_due, "five records");
+}
+
+#[test]
 fn an_append_larger_than_a_segment_is_refused() {
     let disk = SimDisk::new();
     let mut log = open(&disk);
