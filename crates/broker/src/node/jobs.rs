@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
+/// How often logs are asked whether they want to be flushed.
+const FLUSH_CHECK_MS: i64 = 1000;
+
 /// The node's jobs.
 pub(super) struct Jobs {
     partitions: Arc<Partitions>,
@@ -25,12 +28,14 @@ impl Jobs {
     pub(super) async fn run(&self) {
         let settings = self.config.current();
         let mut retention = every(settings.log.retention_check_interval_ms);
+        let mut flush = every(settings.log.flush_scheduler_interval_ms.min(FLUSH_CHECK_MS));
         let mut checkpoint = every(settings.log.flush_offset_checkpoint_interval_ms.into());
         let mut producers = every(settings.log.producer_id_expiration_check_interval_ms.into());
         drop(settings);
         loop {
             tokio::select! {
                 _ = retention.tick() => self.in_background(Jobs::enforce_retention).await,
+                _ = flush.tick() => self.in_background(Jobs::flush).await,
                 _ = checkpoint.tick() => self.in_background(Jobs::write_checkpoints).await,
                 _ = producers.tick() => self.forget_producers(),
                 () = self.log_dirs.removal_due() => self.in_background(Jobs::remove_deleted).await,
@@ -52,8 +57,22 @@ impl Jobs {
 
     fn enforce_retention(&self) {
         for partition in self.partitions.all() {
-            if let Err(error) = partition.enforce_retention(clock::now_ms()) {
-                tracing::error!(%error, "cannot delete old segments");
+            let now_ms = clock::now_ms();
+            match partition.enforce_retention(now_ms) {
+                Ok(deleted) if deleted.is_empty() => {}
+                Ok(deleted) => {
+                    let due_ms = now_ms.saturating_add(partition.settings().file_delete_delay_ms);
+                    self.log_dirs.remove_later(deleted, due_ms);
+                }
+                Err(error) => tracing::error!(%error, "cannot delete old segments"),
+            }
+        }
+    }
+
+    fn flush(&self) {
+        for partition in self.partitions.all() {
+            if let Err(error) = partition.flush_if_due(clock::now_ms()) {
+                tracing::error!(%error, "cannot flush a log");
             }
         }
     }

@@ -6,8 +6,8 @@ use super::random;
 use ottla_config::{BrokerSettings, StartError};
 use ottla_log::disk::RealDisk;
 use ottla_log::{
-    DeletedLog, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError, LogError, MetaProperties,
-    OffsetCheckpoint, RecoveryReport, TopicPartition,
+    DeletedLog, DeletedSegments, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError, LogError,
+    MetaProperties, OffsetCheckpoint, RecoveryReport, TopicPartition,
 };
 use ottla_protocol::{Offset, TopicId, Uuid};
 use parking_lot::Mutex;
@@ -36,8 +36,28 @@ pub struct LogDirs {
     unopened: Mutex<BTreeMap<TopicPartition, usize>>,
     /// Directories whose removal the last process did not finish.
     leftovers: Mutex<Vec<PathBuf>>,
-    removals: Mutex<BTreeMap<i64, Vec<DeletedLog>>>,
+    removals: Mutex<BTreeMap<i64, Vec<Removal>>>,
     removal_added: Notify,
+}
+
+/// Files whose names already say that they are gone.
+pub enum Removal {
+    /// A partition's.
+    Log(DeletedLog),
+    /// Old segments.
+    Segments(DeletedSegments),
+}
+
+impl From<DeletedLog> for Removal {
+    fn from(log: DeletedLog) -> Self {
+        Removal::Log(log)
+    }
+}
+
+impl From<DeletedSegments> for Removal {
+    fn from(segments: DeletedSegments) -> Self {
+        Removal::Segments(segments)
+    }
 }
 
 struct Dir {
@@ -252,13 +272,13 @@ impl LogDirs {
         }
     }
 
-    /// Removes a deleted log's files when the time has come.
-    pub fn remove_later(&self, log: DeletedLog, due_ms: i64) {
-        self.removals.lock().entry(due_ms).or_default().push(log);
+    /// Removes deleted files when the time has come.
+    pub fn remove_later(&self, deleted: impl Into<Removal>, due_ms: i64) {
+        self.removals.lock().entry(due_ms).or_default().push(deleted.into());
         self.removal_added.notify_one();
     }
 
-    /// Ends when there is a deleted log whose files are to be removed.
+    /// Ends when there are deleted files that are to be removed.
     pub async fn removal_due(&self) {
         loop {
             if !self.leftovers.lock().is_empty() {
@@ -278,16 +298,25 @@ impl LogDirs {
         }
     }
 
-    /// Removes the files of the deleted logs whose time has come.
+    /// Removes the deleted files whose time has come, and those that the last process left.
     pub fn remove_deleted(&self, now_ms: i64) {
+        for path in std::mem::take(&mut *self.leftovers.lock()) {
+            if let Err(error) = self.context.disk().remove_dir(&path) {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a deleted log");
+            }
+        }
         let due = {
             let mut removals = self.removals.lock();
             let later = removals.split_off(&(now_ms + 1));
             std::mem::replace(&mut *removals, later)
         };
-        for log in due.into_values().flatten() {
-            if let Err(error) = log.remove() {
-                tracing::warn!(%error, "cannot remove a deleted log");
+        for removal in due.into_values().flatten() {
+            let removed = match removal {
+                Removal::Log(log) => log.remove(),
+                Removal::Segments(segments) => segments.remove(),
+            };
+            if let Err(error) = removed {
+                tracing::warn!(%error, "cannot remove deleted files");
             }
         }
     }
