@@ -14,7 +14,7 @@ pub enum Effect {
         epoch: LeaderEpoch,
         /// Offset of the first record: the end of the log.
         base_offset: Offset,
-        /// The records, at most [`crate::state::RECORDS_PER_BATCH_MAX`].
+        /// The records, at most 10,000.
         records: Vec<MetadataRecord>,
     },
     /// Answer a request. `Err` is NOT_CONTROLLER: the asker has to find the active controller.

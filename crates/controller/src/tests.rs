@@ -11,3 +11,4 @@ mod life;
 mod node;
 mod placement;
 mod properties;
+mod scenarios;
