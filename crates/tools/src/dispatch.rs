@@ -51,6 +51,7 @@ pub const TOOLS: &[Tool] = &[
         about: "describe the quorum of the metadata log and change its voters",
         run: crate::metadata_quorum::run,
     },
+    Tool { name: "storage", about: "format log directories and tell about them", run: crate::storage::run },
 ];
 
 /// Short forms for people, by the word after `ottla` only.

@@ -27,6 +27,7 @@ pub mod options;
 mod settings;
 mod short;
 mod signals;
+mod storage;
 pub mod subcommands;
 mod text;
 mod topic_filter;
