@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::config::Config;
+use super::images::Images;
 use super::log_dirs::LogDirs;
 use super::partitions::Partitions;
 use std::sync::Arc;
@@ -16,12 +17,18 @@ pub(super) struct Jobs {
     partitions: Arc<Partitions>,
     log_dirs: Arc<LogDirs>,
     config: Arc<Config>,
+    images: Arc<Images>,
 }
 
 impl Jobs {
     /// Works on these.
-    pub(super) fn new(partitions: Arc<Partitions>, log_dirs: Arc<LogDirs>, config: Arc<Config>) -> Jobs {
-        Jobs { partitions, log_dirs, config }
+    pub(super) fn new(
+        partitions: Arc<Partitions>,
+        log_dirs: Arc<LogDirs>,
+        config: Arc<Config>,
+        images: Arc<Images>,
+    ) -> Jobs {
+        Jobs { partitions, log_dirs, config, images }
     }
 
     /// Works for ever.
@@ -35,7 +42,11 @@ impl Jobs {
         loop {
             tokio::select! {
                 _ = retention.tick() => self.in_background(Jobs::enforce_retention).await,
-                _ = flush.tick() => self.in_background(Jobs::flush).await,
+                _ = flush.tick() => {
+                    if self.has_flush_interval() {
+                        self.in_background(Jobs::flush).await;
+                    }
+                }
                 _ = checkpoint.tick() => self.in_background(Jobs::write_checkpoints).await,
                 _ = producers.tick() => self.forget_producers(),
                 () = self.log_dirs.removal_due() => self.in_background(Jobs::remove_deleted).await,
@@ -49,6 +60,7 @@ impl Jobs {
             partitions: Arc::clone(&self.partitions),
             log_dirs: Arc::clone(&self.log_dirs),
             config: Arc::clone(&self.config),
+            images: Arc::clone(&self.images),
         };
         if tokio::task::spawn_blocking(move || job(&jobs)).await.is_err() {
             tracing::error!("a background job panicked");
@@ -67,6 +79,12 @@ impl Jobs {
                 Err(error) => tracing::error!(%error, "cannot delete old segments"),
             }
         }
+    }
+
+    /// Whether any log wants to be flushed by the clock: usually none does, and then nothing is looked at.
+    fn has_flush_interval(&self) -> bool {
+        self.config.layers().log_flush_interval_ms() != i64::MAX
+            || self.images.current().configs().any(|(_, values)| values.contains_key("flush.ms"))
     }
 
     fn flush(&self) {

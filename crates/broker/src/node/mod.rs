@@ -161,7 +161,7 @@ impl Node {
             advertised: advertised.iter().map(address_of).collect(),
             data: log_dirs.paths(),
         };
-        let jobs = Jobs::new(Arc::clone(&partitions), Arc::clone(&log_dirs), config);
+        let jobs = Jobs::new(Arc::clone(&partitions), Arc::clone(&log_dirs), config, images);
         let node = Node {
             network,
             lifecycle,
