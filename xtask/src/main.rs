@@ -4,6 +4,7 @@
 
 mod bench;
 mod codegen;
+mod compat;
 mod deny;
 mod setup;
 mod test;
@@ -17,6 +18,7 @@ type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>)
 const COMMANDS: &[Command] = &[
     ("test", "install what the tests need and run them: [--only SUITE,...] [--list]", test::run),
     ("bench", "measure the figures of the project beside Kafka: [--quick|--full]", bench::run),
+    ("compat", "write the lists of COMPAT.md anew", compat::run),
     ("deny", "check licences, bans, duplicates and sources of dependencies", deny::run),
     ("tidy", "check what no compiler checks", tidy::run),
     ("setup", "install what the tests need: clients, Kafka's jars", setup::run),

@@ -64,6 +64,14 @@ impl Differences {
         lines.into_iter().filter(|line| !explained(line)).collect()
     }
 
+    /// Where each difference shows, and why it stays.
+    pub fn reasons(&self) -> impl Iterator<Item = (String, &str)> {
+        // A pattern of names reads well without what makes it one.
+        let plain =
+            |pattern: &Regex| pattern.as_str().replace("^(?:", "").replace(")$", "").replace(".*", "…");
+        self.0.iter().map(move |d| (format!("{} `{}`", d.suite, plain(&d.case)), d.reason.as_str()))
+    }
+
     /// An error that names the differences of a suite that were not seen: what is no longer true must not be claimed.
     pub fn check_seen(&self, suite: &str) -> Result<()> {
         let stale: Vec<&str> =

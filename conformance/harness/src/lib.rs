@@ -16,6 +16,7 @@ pub mod broker;
 pub mod checker;
 pub mod client;
 pub mod clients;
+pub mod compat;
 pub mod differences;
 pub mod environment;
 pub mod fields;

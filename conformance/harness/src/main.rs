@@ -1,4 +1,4 @@
-//! `ottla-conformance [--under-test ottla|kafka] [--bench quick|full] SUITE...`: runs suites; the exit code tells whether
+//! `ottla-conformance [--under-test ottla|kafka] [--bench quick|full] [--write-compat] SUITE...`: runs suites; the exit code tells whether
 //! all cases passed.
 #![forbid(unsafe_code)]
 
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use ottla_conformance::bench;
 use ottla_conformance::environment::{Environment, Kind};
 use ottla_conformance::report::{Report, Totals};
 use ottla_conformance::suites::SUITES;
+use ottla_conformance::{bench, compat};
 
 fn main() -> ExitCode {
     match run() {
@@ -30,6 +30,7 @@ fn run() -> Result<Totals> {
     let mut under_test = Kind::Ottla;
     let mut chosen = Vec::new();
     let mut bench = None;
+    let mut write_compat = false;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -45,6 +46,7 @@ fn run() -> Result<Totals> {
                     other => bail!("--bench takes quick or full, not {other:?}"),
                 });
             }
+            "--write-compat" => write_compat = true,
             "--list" => {
                 for suite in SUITES {
                     println!("{}\t{}", suite.name, suite.what);
@@ -71,6 +73,10 @@ fn run() -> Result<Totals> {
     let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
     if let Some(size) = bench {
         bench::run(&environment, size)?;
+    }
+    if write_compat {
+        let (path, _, text) = compat::written(&environment)?;
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
     let mut totals = Totals::default();
     for suite in chosen {

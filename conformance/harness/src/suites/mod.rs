@@ -3,6 +3,7 @@
 mod badinput;
 mod codec;
 mod crash;
+mod documents;
 mod fuzz;
 mod groups;
 mod quickstart;
@@ -30,6 +31,7 @@ pub struct Suite {
 pub const SUITES: &[Suite] = &[
     suite("codec", "messages that Kafka wrote, read and written again byte for byte", codec::run),
     suite("fuzz", "mutated messages, batches and requests", fuzz::run),
+    suite("documents", "what the documents say, asked of the program", documents::run),
     suite("quickstart", "the programs and commands that everybody starts with", quickstart::run),
     suite("tools", "our command lines and Kafka's, on both brokers, print the same", tools::run),
     suite("wire", "every served key and version, answered as Kafka answers it", wire::run),
