@@ -3,6 +3,17 @@
 //! Requests come in as Kafka's own messages and become records and answers; the records are Kafka's too, so that a JVM
 //! broker can take the partition over, and ours can take over from it.
 //!
+//! Where Kafka 4.3.1 does otherwise, each of them seen by clients at most as a shorter wait:
+//!
+//! - A JoinGroup or SyncGroup that its member repeats on another connection is answered with `REBALANCE_IN_PROGRESS`;
+//!   Kafka never answers it. Nor does it answer the SyncGroup of a member that leaves meanwhile.
+//! - What a leader syncs twice while the first is on its way to the log is written once.
+//! - A first rebalance waits on if somebody joined during it; in Kafka also if somebody did during an earlier one.
+//! - A static member that comes back before it synced has to sync under its new id, and its session is as long as it
+//!   says now; Kafka waits for the old id, and keeps the old session until the first heartbeat.
+//! - An OffsetCommit of which nothing is accepted makes no group; in Kafka it does, until the next restart.
+//! - OffsetFetch with `RequireStable` waits for the commits of its group, not for those of all of the partition.
+//!
 //! What always holds between two steps; [`GroupCoordinator::check`] asserts it:
 //!
 //! 1. A group is empty or has members and a leader among them, or waits for members to join.
