@@ -18,7 +18,7 @@ use ottla_coordinator::partition_for;
 use ottla_protocol::ErrorCode;
 use ottla_protocol::records::{BatchBuilder, batches};
 use parking_lot::Mutex;
-use std::collections::{BTreeSet, HashMap as Waiting};
+use std::collections::{BTreeSet, HashMap as Waiting, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -111,15 +111,15 @@ impl Groups {
 
     /// Lets a core take in what happened and carries out what follows, until nothing more does.
     fn step(&self, core: &Core, state: &mut State, input: Input) {
-        let mut inputs = vec![input];
+        // Outcomes are told in the order of the writes.
+        let mut inputs = VecDeque::from([input]);
         let mut effects = Vec::new();
-        while let Some(input) = inputs.pop() {
+        while let Some(input) = inputs.pop_front() {
             state.coordinator.step(clock::now_ms(), input, &mut effects);
-            let mut outcomes = Vec::new();
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Append { write, records } => {
-                        outcomes.push(match core.partition.append(&batch(&records)) {
+                        inputs.push_back(match core.partition.append(&batch(&records)) {
                             Ok(_) => Input::Committed { write },
                             Err(error) => Input::Failed { write, error: error.code },
                         })
@@ -134,7 +134,6 @@ impl Groups {
                     }
                 }
             }
-            inputs.extend(outcomes.into_iter().rev());
         }
         self.timers.move_to(&mut state.deadline, state.coordinator.deadline(), core.partition.index);
     }
