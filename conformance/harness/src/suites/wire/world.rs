@@ -53,7 +53,7 @@ impl World {
     }
 
     /// Asks until the answer is `wanted`: Kafka carries out what it acknowledged a little later.
-    fn until<R: Request>(
+    pub(super) fn until<R: Request>(
         &self,
         version: i16,
         request: &R,
