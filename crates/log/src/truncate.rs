@@ -122,7 +122,8 @@ impl Log {
         Ok(Arc::new(segment))
     }
 
-    /// Takes away everything; the next record gets `offset`. Producers' state is empty then.
+    /// Takes away everything; the next record gets `offset`. Producers' state is empty then. If the process is stopped in
+    /// between, what is left is a first part of the old log, or an empty one.
     ///
     /// # Errors
     /// What the disk says. The log is then as it was, or empty.

@@ -1,8 +1,9 @@
 //! A disk in memory for tests: it forgets what was not synced when the power fails, and fails where it is told to.
 //!
 //! What a power failure leaves behind is decided by a number, so that every outcome can be had again. It is as bad as
-//! POSIX allows: of a file's unsynced writes any sectors may have reached the disk, of a directory's unsynced changes
-//! any number of the first ones.
+//! journaling file systems allow: of a file's unsynced writes any sectors may have reached the disk, of a directory's
+//! unsynced changes any number of the first ones; a cut has happened or not, and what was written behind it has not
+//! reached the disk before it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -80,6 +81,8 @@ struct State {
     now_ms: i64,
     capacity: Option<u64>,
     faults: Vec<Fault>,
+    changes_left: Option<u64>,
+    has_stopped: bool,
     locks: HashSet<PathBuf>,
     writes: u64,
     syncs: u64,
@@ -97,6 +100,8 @@ struct FileNode {
     path: PathBuf,
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// The smallest size that the file was cut to since it was synced.
+    cut_to: Option<usize>,
     modified_ms: i64,
 }
 
@@ -133,6 +138,17 @@ impl SimDisk {
     /// Makes something fail.
     pub fn inject(&self, fault: Fault) {
         self.state.lock().faults.push(fault);
+    }
+
+    /// Lets `changes` more changes of files and names happen; everything after them fails, as if the process had been
+    /// killed there.
+    pub fn stop_after(&self, changes: u64) {
+        self.state.lock().changes_left = Some(changes);
+    }
+
+    /// Whether something failed because of [`stop_after`](Self::stop_after).
+    pub fn has_stopped(&self) -> bool {
+        self.state.lock().has_stopped
     }
 
     /// Successful writes so far.
@@ -182,6 +198,7 @@ impl SimDisk {
                     path: file.path.clone(),
                     now: file.now.clone(),
                     durable: file.durable.clone(),
+                    cut_to: file.cut_to,
                     modified_ms: file.modified_ms,
                 }),
                 Node::Dir(dir) => Node::Dir(DirNode {
@@ -201,18 +218,32 @@ impl FileNode {
     fn after_power_failure(&self, random: &mut Random) -> FileNode {
         let mut left = self.durable.clone();
         if random.0 != 0 {
-            let (shorter, longer) = (left.len().min(self.now.len()), left.len().max(self.now.len()));
-            let len = shorter + random.below(longer - shorter + 1);
-            left.resize(len, 0);
-            for start in (0..len.min(self.now.len())).step_by(SECTOR) {
-                let end = (start + SECTOR).min(len).min(self.now.len());
+            let mut writable = self.now.len();
+            match self.cut_to {
+                Some(cut_to) if random.below(2) == 0 => writable = cut_to.min(writable),
+                Some(cut_to) => left.truncate(cut_to),
+                None => {}
+            }
+            let grown = writable.saturating_sub(left.len());
+            left.resize(left.len() + random.below(grown + 1), 0);
+            for start in (0..left.len().min(writable)).step_by(SECTOR) {
+                let end = (start + SECTOR).min(left.len()).min(writable);
                 if random.below(2) == 1 {
                     left[start..end].copy_from_slice(&self.now[start..end]);
                 }
             }
         }
-        let path = self.path.clone();
-        FileNode { path, now: left.clone(), durable: left, modified_ms: self.modified_ms }
+        let (path, modified_ms) = (self.path.clone(), self.modified_ms);
+        FileNode { path, now: left.clone(), durable: left, cut_to: None, modified_ms }
+    }
+}
+
+impl FileNode {
+    fn set_len(&mut self, len: usize) {
+        if len < self.now.len() {
+            self.cut_to = Some(self.cut_to.map_or(len, |cut_to| cut_to.min(len)));
+        }
+        self.now.resize(len, 0);
     }
 }
 
@@ -267,7 +298,26 @@ impl State {
     }
 
     fn check(&mut self, op: Op, path: &Path) -> io::Result<()> {
+        let is_change = !matches!(op, Op::Open | Op::Read);
+        if is_change || self.has_stopped {
+            self.count_change()?;
+        }
         self.fault(op, path).map_or(Ok(()), |(error, _)| Err(error))
+    }
+
+    /// One more change, if one may still happen.
+    fn count_change(&mut self) -> io::Result<()> {
+        match &mut self.changes_left {
+            None => Ok(()),
+            Some(0) => {
+                self.has_stopped = true;
+                Err(io::Error::other("the process was stopped"))
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
     }
 
     fn dir(&mut self, inode: Inode) -> io::Result<&mut DirNode> {
@@ -300,6 +350,7 @@ impl State {
     }
 
     fn add(&mut self, dir: Inode, name: &str, node: Node) -> io::Result<Inode> {
+        self.count_change()?;
         let inode = self.next;
         self.next += 1;
         self.nodes.insert(inode, node);
@@ -350,7 +401,7 @@ impl Disk for SimDisk {
             Err(error) => return Err(error),
         };
         match state.nodes.get_mut(&inode) {
-            Some(Node::File(file)) if mode == OpenMode::CreateEmpty => file.now.clear(),
+            Some(Node::File(file)) if mode == OpenMode::CreateEmpty => file.set_len(0),
             Some(Node::File(_)) => {}
             _ => return Err(io::ErrorKind::IsADirectory.into()),
         }
@@ -496,6 +547,7 @@ impl DiskFile for SimFile {
         let bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
         let mut state = self.disk.state.lock();
         let path = state.file(self.inode).path.clone();
+        state.count_change()?;
         if let Some((error, partial)) = state.fault(Op::Write, &path) {
             state.write(self.inode, &bytes[..partial.min(bytes.len())], position);
             return Err(error);
@@ -513,7 +565,7 @@ impl DiskFile for SimFile {
         let mut state = self.disk.state.lock();
         let path = state.file(self.inode).path.clone();
         state.check(Op::SetLen, &path)?;
-        state.file(self.inode).now.resize(len as usize, 0);
+        state.file(self.inode).set_len(len as usize);
         Ok(())
     }
 
@@ -527,6 +579,7 @@ impl DiskFile for SimFile {
         state.check(Op::Sync, &path)?;
         let file = state.file(self.inode);
         file.durable = file.now.clone();
+        file.cut_to = None;
         state.syncs += 1;
         Ok(())
     }

@@ -277,3 +277,6 @@ impl<E: Entry> Index<E> {
 pub(crate) fn relative(base_offset: Offset, offset: Offset) -> u32 {
     u32::try_from(offset.0 - base_offset.0).expect("a segment spans at most 2^31 offsets")
 }
+
+#[cfg(test)]
+mod tests;
