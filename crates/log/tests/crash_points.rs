@@ -53,6 +53,9 @@ struct State {
     flushed: i64,
 }
 
+/// What the log would be after what failed, and why it failed.
+type Failure = Box<(State, LogError)>;
+
 struct Run {
     disk: SimDisk,
     log: Log,
@@ -70,7 +73,7 @@ impl Run {
     }
 
     /// Does a step, one record at a time where it is an append; says what the log would be after what failed.
-    fn step(&mut self, step: Step) -> Result<(), (State, LogError)> {
+    fn step(&mut self, step: Step) -> Result<(), Failure> {
         let mut after = self.state.clone();
         let result = match step {
             Step::Append(count) => return self.append(count),
@@ -95,18 +98,18 @@ impl Run {
         };
         match result {
             Ok(()) => self.state = after,
-            Err(error) => return Err((after, error)),
+            Err(error) => return Err(Box::new((after, error))),
         }
         self.recovery_point = self.log.recovery_point().0;
         if matches!(step, Step::Close) {
             let log_start_offset = self.log.log_start_offset();
             let opened = Log::open(&context(&self.disk), OpenOptions { log_start_offset, ..options() });
-            self.log = opened.map_err(|error| (self.state.clone(), error))?.0;
+            self.log = opened.map_err(|error| Box::new((self.state.clone(), error)))?.0;
         }
         Ok(())
     }
 
-    fn append(&mut self, count: i64) -> Result<(), (State, LogError)> {
+    fn append(&mut self, count: i64) -> Result<(), Failure> {
         for _ in 0..count {
             self.clock += 1;
             let bytes = batch(&[self.clock]);
@@ -116,7 +119,7 @@ impl Run {
             let mut batch = BatchBytes::new(&bytes).expect("sound");
             match self.log.append(&mut batch, LeaderEpoch(1), 0) {
                 Ok(_) => self.state = after,
-                Err(error) => return Err((after, error)),
+                Err(error) => return Err(Box::new((after, error))),
             }
         }
         Ok(())
@@ -154,7 +157,8 @@ fn stopped_anywhere_the_log_is_whole() {
         run.disk.stop_after(changes);
         let mut failed = None;
         for (number, step) in SCRIPT.iter().enumerate() {
-            if let Err((after, error)) = run.step(*step) {
+            if let Err(failure) = run.step(*step) {
+                let (after, error) = *failure;
                 failed = Some((format!("{changes} changes, step {number} {step:?}: {error}"), after));
                 break;
             }
