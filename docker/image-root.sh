@@ -11,7 +11,8 @@ cp "$here/confluent/configure" "$here/confluent/ensure" "$root/etc/confluent/doc
 for script in run launch bash-config; do
     ln -sf "/etc/kafka/docker/$script" "$root/etc/confluent/docker/$script"
 done
-"$root/usr/bin/ottla" install-links --list | while read -r tool; do
+tools=$("$root/usr/bin/ottla" install-links --list)
+for tool in $tools; do
     ln -sf /usr/bin/ottla "$root/opt/kafka/bin/$tool"
 done
 echo 'appuser:x:1000:1000::/home/appuser:/bin/bash' >>"$root/etc/passwd"

@@ -2,6 +2,7 @@
 
 mod badinput;
 mod codec;
+mod container;
 mod crash;
 mod documents;
 mod fuzz;
@@ -36,6 +37,11 @@ pub const SUITES: &[Suite] = &[
     suite("tools", "our command lines and Kafka's, on both brokers, print the same", tools::run),
     suite("wire", "every served key and version, answered as Kafka answers it", wire::run),
     suite("badinput", "what no correct client sends, answered as Kafka answers it", badinput::run),
+    suite(
+        "container",
+        "the image's root: its layout, its scripts, and those of test containers",
+        container::run,
+    ),
     suite("restart", "all is there after a restart, clean or not", restart::run),
     suite("crash", "kill -9 under load; directories that change hands", crash::run),
     suite("groups", "members of four libraries come and go while records pass", groups::run),
