@@ -52,7 +52,7 @@ fn help() -> ExitCode {
     println!("  without a command    start a broker on localhost:9092, with its data in ./ottla-data");
     let server = ("server", "start a broker: [server.properties] [--override key=value]... [--ready-json]");
     let links = ("install-links", "make links by the names of Kafka's tools: DIRECTORY | --list");
-    let tools = dispatch::TOOLS.iter().map(|tool| (tool.name, tool.about));
+    let tools = dispatch::SHORT_FORMS.iter().chain(dispatch::TOOLS).map(|tool| (tool.name, tool.about));
     for (name, about) in [server].into_iter().chain(tools).chain([links]) {
         println!("  {name:<20} {about}");
     }

@@ -56,6 +56,8 @@ pub const TOOLS: &[Tool] = &[
 
 /// Short forms for people, by the word after `ottla` only.
 pub const SHORT_FORMS: &[Tool] = &[
+    Tool { name: "topic", about: "ls, describe, create and rm topics", run: crate::short::topic::run },
+    Tool { name: "group", about: "ls, describe and rm groups", run: crate::short::group::run },
     Tool {
         name: "produce",
         about: "write lines of standard input to a topic",

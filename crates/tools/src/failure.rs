@@ -51,7 +51,12 @@ impl Exception {
             | Error::Timeout { .. }
             | Error::Unavailable(_) => {
                 let text = format!("Timed out waiting for a node assignment. Call: {call}");
-                Exception::new("org.apache.kafka.common.errors.TimeoutException", text)
+                let cause =
+                    Exception::new("org.apache.kafka.common.errors.DisconnectException", error.to_string());
+                Exception {
+                    cause: Some(Box::new(cause)),
+                    ..Exception::new("org.apache.kafka.common.errors.TimeoutException", text)
+                }
             }
             Error::UnsupportedVersion { .. } | Error::Request { .. } => Exception::new(
                 "org.apache.kafka.common.errors.UnsupportedVersionException",

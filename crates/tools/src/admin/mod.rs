@@ -63,12 +63,18 @@ impl Admin {
             }
         };
         properties.set_default("client.id", "adminclient-1");
+        Ok(Admin { anybody, ..Admin::of(properties)? })
+    }
+
+    /// A client of these settings, which name the brokers to start from.
+    pub(crate) fn of(mut properties: Properties) -> Result<Admin, Exception> {
+        crate::log::show_warnings();
         properties.set("allow.auto.create.topics", "false");
         let config = ClientConfig::from_properties(&properties).map_err(|error| Exception {
             message: Some("Failed to create new KafkaAdminClient".to_string()),
             ..config_exception(&error).wrapped("org.apache.kafka.common.KafkaException")
         })?;
-        Ok(Admin { client: Client::new(config), anybody })
+        Ok(Admin { client: Client::new(config), anybody: Target::Any })
     }
 
     /// Asks any node, even a controller that is not the active one.

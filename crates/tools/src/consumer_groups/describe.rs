@@ -10,24 +10,49 @@ use crate::failure::{Exception, Failure};
 use crate::java::{MapSize, hash_map_order, topic_partition_hash};
 use crate::options::Arguments;
 
+/// What is printed of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aspect {
+    Offsets,
+    Members,
+    State,
+}
+
 /// Prints offsets, members or states, group by group.
 pub(super) async fn run(arguments: &Arguments, admin: &Admin, cx: &mut Context<'_>) -> Result<(), Failure> {
     let ids = group_ids(arguments, admin).await?;
+    let aspect = if arguments.has("members") {
+        Aspect::Members
+    } else if arguments.has("state") {
+        Aspect::State
+    } else {
+        Aspect::Offsets
+    };
+    print(&ids, aspect, arguments.has("verbose"), admin, cx).await
+}
+
+/// Prints an aspect of groups, by their ids.
+pub(crate) async fn print(
+    ids: &[String],
+    aspect: Aspect,
+    verbose: bool,
+    admin: &Admin,
+    cx: &mut Context<'_>,
+) -> Result<(), Failure> {
     let mut groups: BTreeMap<String, ConsumerGroup> = BTreeMap::new();
-    for (id, group) in admin.describe_consumer_groups(&ids).await? {
+    for (id, group) in admin.describe_consumer_groups(ids).await? {
         groups.insert(id, group.map_err(Exception::execution)?);
     }
-    let verbose = arguments.has("verbose");
-    if arguments.has("members") {
-        groups.values().try_for_each(|group| show::members(group, verbose, cx))
-    } else if arguments.has("state") {
-        groups.values().try_for_each(|group| show::state(group, verbose, cx))
-    } else {
-        let mut collected = Vec::new();
-        for group in groups.values() {
-            collected.push((group, offset_rows(group, admin).await?));
+    match aspect {
+        Aspect::Members => groups.values().try_for_each(|group| show::members(group, verbose, cx)),
+        Aspect::State => groups.values().try_for_each(|group| show::state(group, verbose, cx)),
+        Aspect::Offsets => {
+            let mut collected = Vec::new();
+            for group in groups.values() {
+                collected.push((group, offset_rows(group, admin).await?));
+            }
+            collected.iter().try_for_each(|(group, rows)| show::offsets(group, rows, verbose, cx))
         }
-        collected.iter().try_for_each(|(group, rows)| show::offsets(group, rows, verbose, cx))
     }
 }
 

@@ -41,7 +41,8 @@ async fn consumer_groups(
     Ok(groups)
 }
 
-fn table(groups: &[GroupListing], with_type: bool, with_state: bool) -> String {
+/// The groups with the columns asked for.
+pub(crate) fn table(groups: &[GroupListing], with_type: bool, with_state: bool) -> String {
     let widest = groups.iter().map(|group| group.id.encode_utf16().count()).max().unwrap_or(0);
     let width = widest.max(15) + 10;
     let line = |id: &str, kind: &str, state: &str| {

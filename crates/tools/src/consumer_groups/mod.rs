@@ -2,8 +2,8 @@
 
 mod csv;
 mod delete;
-mod describe;
-mod list;
+pub(crate) mod describe;
+pub(crate) mod list;
 mod options;
 mod regex_check;
 mod reset;

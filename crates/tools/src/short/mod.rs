@@ -3,15 +3,18 @@
 
 pub(crate) mod consume;
 mod format;
+pub(crate) mod group;
 pub(crate) mod produce;
+pub(crate) mod topic;
 mod words;
 
 use ottla_client::Properties;
 
+use crate::admin::Admin;
 use crate::context::Context;
-use crate::failure::Exception;
+use crate::failure::{Exception, Failure};
 use crate::settings;
-use words::{Flag, Words};
+use words::{Flag, Usage, Words};
 
 /// Flags that all short forms have.
 const BOOTSTRAP: Flag = Flag {
@@ -51,4 +54,77 @@ fn failed(cx: &mut Context<'_>, error: &dyn std::fmt::Display) -> i32 {
     cx.out.flush().ok();
     writeln!(cx.err, "error: {error}").ok();
     1
+}
+
+/// Runs one of a command's verbs, such as `ls` of `topic`.
+fn run_verb(verbs: &[Verb], command: &str, words: &[String], cx: &mut Context<'_>) -> i32 {
+    let verb = words.first().map_or("--help", String::as_str);
+    if let Some(verb) = verbs.iter().find(|known| known.names.contains(&verb)) {
+        return verb.run(&words[1..], cx);
+    }
+    if verb == "-h" || verb == "--help" {
+        for verb in verbs {
+            writeln!(cx.out, "{:<44} {}", format!("ottla {}", verb.usage.synopsis), verb.usage.about).ok();
+        }
+        return 0;
+    }
+    let names: Vec<&str> = verbs.iter().map(|verb| verb.names[0]).collect();
+    writeln!(cx.err, "error: there is no `ottla {command} {verb}`\n  → {command} can {}", names.join(", "))
+        .ok();
+    2
+}
+
+/// A verb of a command.
+struct Verb {
+    /// All its spellings, the main one first.
+    names: &'static [&'static str],
+    usage: Usage,
+    /// How many operands it needs, and what they are called.
+    needs: Option<&'static str>,
+    act: for<'a> fn(&'a Words, &'a Admin, &'a mut Context<'_>) -> Result<(), Failure>,
+}
+
+impl Verb {
+    fn run(&self, words: &[String], cx: &mut Context<'_>) -> i32 {
+        let words = match self.usage.read(words, cx) {
+            Ok(words) => words,
+            Err(code) => return code,
+        };
+        if let Some(what) = self.needs.filter(|_| words.operands.is_empty()) {
+            return self.usage.complain(cx, &format!("name the {what}"));
+        }
+        let done = properties(&words).and_then(Admin::of).map_err(Failure::from);
+        match done.and_then(|admin| (self.act)(&words, &admin, cx)) {
+            Ok(()) => 0,
+            Err(Failure::Exit(code)) => code,
+            Err(Failure::Thrown(error)) => {
+                failed(cx, &cause(&error).text());
+                if let Some(fix) = fix(&error) {
+                    writeln!(cx.err, "  → {fix}").ok();
+                }
+                1
+            }
+        }
+    }
+}
+
+/// What is underneath, without what wraps it.
+fn cause(error: &Exception) -> &Exception {
+    error.cause.as_deref().map_or(error, cause)
+}
+
+/// What may help.
+fn fix(error: &Exception) -> Option<&'static str> {
+    let known = [
+        ("DisconnectException", "is the broker running? `ottla` starts one; -b names another"),
+        ("NoSuchTopic", "`ottla topic ls -a` lists the topics"),
+        ("TopicExistsException", "`ottla topic describe` shows it"),
+        ("NoSuchGroup", "`ottla group ls` lists the groups"),
+        ("GroupIdNotFoundException", "`ottla group ls` lists the groups"),
+        ("GroupNotEmptyException", "stop its members first"),
+        ("ConfigException", "give host:port with -b"),
+        ("InvalidReplicationFactorException", "ask for as many replicas as there are brokers at most"),
+    ];
+    let cause = cause(error);
+    known.into_iter().find(|(class, _)| cause.is(class)).map(|(_, fix)| fix)
 }

@@ -8,7 +8,7 @@ use ottla_protocol::messages::create_topics_request::{
 };
 
 use super::describe;
-use crate::admin::{Admin, TopicListing};
+use crate::admin::{Admin, Topic, TopicListing};
 use crate::context::Context;
 use crate::failure::{Exception, Failure};
 use crate::java;
@@ -16,7 +16,7 @@ use crate::options::Arguments;
 use crate::topic_filter::{TopicFilter, is_internal, plain_name};
 
 /// How many partitions are asked for at a time, unless the command line says so.
-const PARTITIONS_PER_RESPONSE: i32 = 2000;
+pub(super) const PARTITIONS_PER_RESPONSE: i32 = 2000;
 
 /// Does the one action that was asked for.
 pub(super) async fn run(arguments: &Arguments, admin: &Admin, cx: &mut Context<'_>) -> Result<(), Failure> {
@@ -149,25 +149,35 @@ async fn describe(arguments: &Arguments, admin: &Admin, cx: &mut Context<'_>) ->
             (in_map_order(topics), live_brokers)
         }
     };
+    let report = describe::Report::of(arguments);
+    let text = described(&topics, &live_brokers, &report, admin).await?;
+    write!(cx.out, "{text}")?;
+    Ok(())
+}
+
+/// The lines of `--describe` for these topics.
+pub(super) async fn described(
+    topics: &[Topic],
+    live_brokers: &[i32],
+    report: &describe::Report,
+    admin: &Admin,
+) -> Result<String, Exception> {
     if topics.is_empty() {
-        return Ok(());
+        return Ok(String::new());
     }
     let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
     let (configs, reassignments) =
-        tokio::join!(admin.describe_topic_configs(&names), admin.list_reassignments(&topics));
+        tokio::join!(admin.describe_topic_configs(&names), admin.list_reassignments(topics));
     let reassignments = match reassignments {
         Err(error)
             if error.is("UnsupportedVersionException") || error.is("ClusterAuthorizationException") =>
         {
             Default::default()
         }
-        Err(error) => return Err(error.execution().wrapped("java.lang.RuntimeException").into()),
+        Err(error) => return Err(error.execution().wrapped("java.lang.RuntimeException")),
         Ok(reassignments) => reassignments,
     };
-    let report = describe::Report::of(arguments);
-    let text = describe::text(&topics, &configs?, &reassignments, &live_brokers, &report);
-    write!(cx.out, "{text}")?;
-    Ok(())
+    Ok(describe::text(topics, &configs?, &reassignments, live_brokers, report))
 }
 
 /// The names of the topics that are meant, sorted, and the brokers that are alive.
@@ -198,9 +208,9 @@ fn check_found(arguments: &Arguments, topics: &[String]) -> Result<(), Failure> 
 }
 
 /// Topics come out of two hash maps, one copied from the other, and a third.
-fn in_map_order(topics: Vec<crate::admin::Topic>) -> Vec<crate::admin::Topic> {
+fn in_map_order(topics: Vec<Topic>) -> Vec<Topic> {
     use java::MapSize;
-    let hash = |topic: &crate::admin::Topic| java::string_hash(&topic.name);
+    let hash = |topic: &Topic| java::string_hash(&topic.name);
     let topics = java::hash_map_order(topics, MapSize::Expected, hash);
     let topics = java::hash_map_order(topics, MapSize::Copied, hash);
     java::hash_map_order(topics, MapSize::Expected, hash)
@@ -244,7 +254,7 @@ fn parse_replica_assignment(text: &str) -> Result<Vec<Vec<i32>>, Exception> {
 }
 
 /// The settings of `--config`: each is `key=value` with one equals sign. The later of two of a name counts.
-fn topic_configs(texts: &[&str]) -> Result<Vec<(String, String)>, Exception> {
+pub(super) fn topic_configs(texts: &[&str]) -> Result<Vec<(String, String)>, Exception> {
     let mut configs: Vec<(String, String)> = Vec::new();
     for text in texts {
         let parts: Vec<&str> =

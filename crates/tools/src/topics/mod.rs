@@ -4,8 +4,9 @@ mod actions;
 mod describe;
 mod options;
 
+use crate::admin::Admin;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Exception, Failure};
 use crate::log;
 use crate::options::Arguments;
 
@@ -35,4 +36,25 @@ fn execute(words: &[String], cx: &mut Context<'_>) -> Result<(), Failure> {
         }
         other => other,
     }
+}
+
+/// What `--describe` prints of topics by their names, or of all.
+pub(crate) async fn description(names: &[String], admin: &Admin) -> Result<String, Exception> {
+    let (all, live_brokers) = admin.list_topics().await?;
+    let names = match names {
+        [] => all.into_iter().map(|topic| topic.name).collect(),
+        names => {
+            let mut names = names.to_vec();
+            names.sort();
+            names.dedup();
+            names
+        }
+    };
+    let topics = admin.describe_topics(&names, actions::PARTITIONS_PER_RESPONSE).await?;
+    actions::described(&topics, &live_brokers, &describe::Report::default(), admin).await
+}
+
+/// Settings as `--config` takes them: `key=value` each.
+pub(crate) fn configs(texts: &[&str]) -> Result<Vec<(String, String)>, Exception> {
+    actions::topic_configs(texts)
 }
