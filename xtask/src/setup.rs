@@ -93,7 +93,15 @@ fn java() -> Result<()> {
         let goal = format!("-DoutputDirectory={}", jars.display());
         call(
             Command::new("mvn")
-                .args(["-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", &goal, "-f"])
+                .args([
+                    "-q",
+                    "-B",
+                    "-Dstyle.color=never",
+                    "dependency:copy-dependencies",
+                    "-DincludeScope=runtime",
+                    &goal,
+                    "-f",
+                ])
                 .arg(&pom),
         )
     })?;

@@ -141,6 +141,11 @@ impl<'e> Clients<'e> {
         self.started[number as usize]
     }
 
+    /// How many bytes of history a program has written so far.
+    pub fn written(&self, client: &Client) -> u64 {
+        fs::metadata(client.log.with_extension("jsonl")).map_or(0, |meta| meta.len())
+    }
+
     /// All that the programs did, in the order in which it ended.
     pub fn history(&self) -> Result<Vec<Op>> {
         let mut histories = Vec::new();

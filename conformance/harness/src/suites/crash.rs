@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::broker::Broker;
 use crate::checker::{self, Kind, Outcome, Rules};
-use crate::clients::{Clients, Library};
+use crate::clients::{Client, Clients, Library};
 use crate::environment::{Environment, Kind as BrokerKind};
 use crate::jvm::Runner;
 use crate::random::Random;
@@ -95,7 +95,7 @@ fn kills(
     reader.wait(Duration::from_secs(30))?;
     // A reader of its own, after everything has ended, reads all from the beginning.
     let last = clients.reader(TOPIC, PARTITIONS)?;
-    wait_until_quiet(&clients, last.number)?;
+    wait_until_quiet(&clients, &last)?;
     last.ask_to_end()?;
     last.wait(Duration::from_secs(30))?;
 
@@ -110,17 +110,17 @@ fn kills(
 }
 
 /// Waits until a reader has read nothing new for a while.
-fn wait_until_quiet(clients: &Clients<'_>, number: u64) -> Result<()> {
+fn wait_until_quiet(clients: &Clients<'_>, reader: &Client) -> Result<()> {
     let mut before = 0;
     for _ in 0..60 {
         thread::sleep(Duration::from_secs(1));
-        let polls = clients.history()?.iter().filter(|op| op.process == number).count();
-        if polls > 0 && polls == before {
+        let written = clients.written(reader);
+        if written > 0 && written == before {
             return Ok(());
         }
-        before = polls;
+        before = written;
     }
-    anyhow::bail!("the last reader does not come to an end")
+    bail!("the last reader does not come to an end")
 }
 
 /// Every segment, index and snapshot of a directory, read by Kafka's own tool.
