@@ -1,6 +1,7 @@
 //! What always holds.
 
 use crate::state::Controller;
+use crate::topic_name::SimilarNames;
 
 impl Controller {
     /// Asserts the invariants that the crate's documentation numbers.
@@ -8,6 +9,7 @@ impl Controller {
         let Some(active) = &self.active else { return };
         active.image.check();
         assert!(active.image.provenance().end_offset <= active.next_offset, "1");
+        assert_eq!(active.similar_names, SimilarNames::of(&active.image), "1");
         assert!(active.committed <= active.next_offset, "1: {} {}", active.committed, active.next_offset);
         assert!(active.waiting.iter().is_sorted_by_key(|waiting| waiting.offset), "2");
         assert!(active.waiting.iter().all(|waiting| waiting.offset > active.committed), "2");

@@ -1,6 +1,7 @@
 //! What decisions look at: the written image, and the configuration as of it.
 
 use crate::state::Settings;
+use crate::topic_name::SimilarNames;
 use ottla_config::BrokerConfig;
 use ottla_config::alter::{AlterContext, usable_broker_configs};
 use ottla_metadata::{ConfigResource, Image, MIGRATING_DIR, Partition, Topic};
@@ -13,6 +14,7 @@ pub(crate) struct Cluster<'a> {
     /// The controller's configuration, dynamic values included.
     pub(crate) config: &'a BrokerConfig,
     pub(crate) image: &'a Image,
+    pub(crate) similar_names: &'a SimilarNames,
 }
 
 impl Cluster<'_> {

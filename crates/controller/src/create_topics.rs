@@ -6,7 +6,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::placement;
 use crate::random::Random;
 use crate::state::{Outcome, RECORDS_PER_BATCH_MAX};
-use crate::topic_name::{check_topic_name, collision_name};
+use crate::topic_name::check_topic_name;
 use ottla_config::ConfigMap;
 use ottla_config::alter::{ConfigChange, create_topic_configs};
 use ottla_config::describe::{ConfigEntry, describe_created_topic};
@@ -60,11 +60,10 @@ fn create_all(
     let topics: Vec<&CreatableTopic> = request.topics.iter().filter(is_sound).collect();
     check_partition_count(cluster, &topics)?;
 
-    let colliding = colliding_names(cluster, &topics);
     let mut records = Vec::new();
     let mut results = Vec::with_capacity(request.topics.len());
     for topic in topics {
-        let created = check_name(cluster, &colliding, &topic.name)
+        let created = check_name(cluster, &topic.name)
             .and_then(|()| create_one(cluster, random, forwarded, topic, &mut records));
         results.push(created.unwrap_or_else(|error| refused(&topic.name, &error)));
         if records.len() > RECORDS_PER_BATCH_MAX {
@@ -105,28 +104,11 @@ fn check_partition_count(cluster: Cluster<'_>, topics: &[&CreatableTopic]) -> Ap
     Ok(())
 }
 
-/// The existing topics that new ones could be mistaken for in metrics, by the name that metrics give them.
-fn colliding_names(cluster: Cluster<'_>, topics: &[&CreatableTopic]) -> BTreeMap<String, ByteString> {
-    let wanted: BTreeSet<String> = topics.iter().filter_map(|topic| collision_name(&topic.name)).collect();
-    if wanted.is_empty() {
-        return BTreeMap::new();
-    }
-    let existing = cluster.image.topics().filter_map(|topic| Some((collision_name(&topic.name)?, topic)));
-    existing
-        .filter(|(name, _)| wanted.contains(name))
-        .map(|(name, topic)| (name, topic.name.clone()))
-        .collect()
-}
-
-fn check_name(
-    cluster: Cluster<'_>,
-    colliding: &BTreeMap<String, ByteString>,
-    name: &ByteString,
-) -> ApiResult<()> {
+fn check_name(cluster: Cluster<'_>, name: &ByteString) -> ApiResult<()> {
     if cluster.image.topic_id(name).is_some() {
         return Err(ApiError::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
     }
-    if let Some(other) = collision_name(name).and_then(|name| colliding.get(&name)) {
+    if let Some(other) = cluster.similar_names.find(name) {
         let message = format!("Topic '{name}' collides with existing topic: {other}");
         return Err(ApiError::new(ErrorCode::InvalidTopicException, message));
     }

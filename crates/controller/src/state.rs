@@ -4,6 +4,7 @@ use crate::effect::ControllerResponse;
 use crate::input::RequestId;
 use crate::random::Random;
 use crate::sessions::Sessions;
+use crate::topic_name::SimilarNames;
 use ottla_config::BrokerConfig;
 use ottla_metadata::{Image, MetadataRecord};
 use ottla_protocol::{BrokerId, ErrorCode, LeaderEpoch, Offset};
@@ -47,6 +48,8 @@ pub(crate) struct Active {
     pub(crate) image: Image,
     /// The controller's configuration as of that image.
     pub(crate) config: BrokerConfig,
+    /// Names of the image's topics.
+    pub(crate) similar_names: SimilarNames,
     pub(crate) kraft_version: i16,
     pub(crate) sessions: Sessions,
     pub(crate) random: Random,

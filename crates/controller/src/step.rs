@@ -6,6 +6,7 @@ use crate::input::{ControllerRequest, Input, RequestId};
 use crate::random::Random;
 use crate::sessions::Session;
 use crate::state::{Active, Controller, NOT_CONTROLLER, Outcome, RECORDS_PER_BATCH_MAX, Settings, Waiting};
+use crate::topic_name::SimilarNames;
 use crate::{
     activation, alter_partition, brokers, configs, create_partitions, create_topics, delete_topics,
     directories, elections, heartbeat, leadership, producer_ids, reassignments,
@@ -22,12 +23,14 @@ impl Controller {
                 self.resign(effects);
                 let image = (*image).clone();
                 let config = effective_config(&self.settings, &image);
+                let similar_names = SimilarNames::of(&image);
                 let active = self.active.insert(Active {
                     epoch,
                     next_offset,
                     committed: next_offset,
                     image,
                     config,
+                    similar_names,
                     kraft_version,
                     sessions: Default::default(),
                     random: Random::new(self.settings.seed, epoch),
@@ -70,7 +73,12 @@ impl Controller {
             effects.push(Effect::Reply { id, response: Err(NOT_CONTROLLER) });
             return;
         };
-        let cluster = Cluster { settings, config: &active.config, image: &active.image };
+        let cluster = Cluster {
+            settings,
+            config: &active.config,
+            image: &active.image,
+            similar_names: &active.similar_names,
+        };
         let timeout_ms = i64::from(settings.config.int("broker.session.timeout.ms"));
         let outcome = match &request {
             R::BrokerRegistration(request) => {
@@ -120,7 +128,12 @@ impl Controller {
             .collect();
         let Controller { settings, active: Some(active) } = self else { return };
         for id in silent {
-            let cluster = Cluster { settings, config: &active.config, image: &active.image };
+            let cluster = Cluster {
+                settings,
+                config: &active.config,
+                image: &active.image,
+                similar_names: &active.similar_names,
+            };
             let mut records = Vec::new();
             leadership::on_broker_fenced(cluster, id, &mut records);
             active.append(settings, records, effects);
@@ -178,6 +191,10 @@ impl Active {
             Provenance { end_offset: self.next_offset, epoch: self.epoch, ..self.image.provenance() };
         let (image, changes) = delta.finish(provenance);
         self.image = image;
+        changes.topics_deleted.values().for_each(|topic| self.similar_names.remove(&topic.name));
+        for id in &changes.topics_created {
+            self.similar_names.insert(&self.image.topic(*id).expect("it was just created").name);
+        }
         if changes.configs.iter().any(|resource| resource.kind == ResourceKind::Broker) {
             self.config = effective_config(settings, &self.image);
         }
