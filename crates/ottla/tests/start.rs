@@ -1,5 +1,7 @@
 //! The process: it starts without configuration, ends cleanly, and says why when it cannot start.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
