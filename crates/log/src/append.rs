@@ -172,6 +172,7 @@ impl Log {
         let segment = self.active.segment.clone();
         let position = segment.size();
         if position == 0 {
+            self.durable.is_untouched = false;
             make_missing(&segment)?;
         }
         let file = segment.files.get(Kind::Log).map_err(segment.files.io("open", Kind::Log))?;
@@ -301,8 +302,9 @@ impl Log {
         for kind in Kind::ALL {
             ignore_missing(files.disk().remove_file(&files.path(kind))).map_err(files.io("remove", kind))?;
         }
-        make_missing(segment)?;
+        self.durable.is_untouched = false;
         self.durable.names_changed = true;
+        make_missing(segment)?;
         Ok(())
     }
 

@@ -98,6 +98,9 @@ impl Log {
     /// [`LogError::Offline`] after a sync that failed.
     pub fn prepare_flush(&mut self) -> Result<Option<Flush>, LogError> {
         self.check_online()?;
+        if self.durable.is_untouched {
+            return Ok(None);
+        }
         let view = self.shared.view.read().clone();
         let Durable { recovery_point, names_changed, epochs_changed, .. } = &mut self.durable;
         if view.end_offset <= *recovery_point && !*names_changed {

@@ -77,6 +77,9 @@ pub(crate) struct Active {
 #[derive(Debug)]
 pub(crate) struct Durable {
     pub(crate) recovery_point: Offset,
+    /// There is no segment file yet. Such a log has nothing that must survive: without its directory it begins anew the
+    /// same. So a broker with thousands of them has nothing to sync for them.
+    pub(crate) is_untouched: bool,
     pub(crate) last_flush_ms: i64,
     /// Files were made, renamed or removed.
     pub(crate) names_changed: bool,
@@ -182,6 +185,9 @@ impl Log {
     /// What the disk says.
     pub fn close(&mut self) -> Result<(), LogError> {
         self.check_online()?;
+        if self.durable.is_untouched {
+            return Ok(());
+        }
         self.finish_active(true)?;
         self.write_epochs()?;
         if std::mem::take(&mut self.durable.names_changed) {

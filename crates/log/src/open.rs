@@ -80,9 +80,11 @@ impl Log {
             opening.recover(&mut segments)?;
         }
         let mut log = opening.assemble(segments, topic_id)?;
-        // A process that was killed may have made them just before.
-        log.durable.topic_id_written = topic_id_written || !options.was_clean;
-        log.durable.dir_made = dir_made || !options.was_clean;
+        // A process that was killed may have made them just before, and one that closed a log that nothing was appended
+        // to has not synced them.
+        let may_be_lost = !options.was_clean || log.durable.is_untouched;
+        log.durable.topic_id_written = topic_id_written || may_be_lost;
+        log.durable.dir_made = dir_made || may_be_lost;
         log.durable.names_changed |= topic_id_written || dir_made;
         Ok((log, opening.report))
     }
@@ -389,6 +391,7 @@ impl<'o> Opening<'o> {
             first_timestamp = None;
             names_changed = true;
         }
+        let is_untouched = segments.is_empty() && end == Offset(0) && self.snapshots.is_empty();
         if segments.is_empty() {
             let segment = Segment::empty(SegmentFiles::new(self.context.clone(), self.dir.clone(), end));
             // The place of an empty log that does not begin at 0 is known from its file alone.
@@ -444,6 +447,7 @@ impl<'o> Opening<'o> {
             },
             durable: Durable {
                 recovery_point,
+                is_untouched,
                 last_flush_ms: options.now_ms,
                 names_changed: names_changed || !options.was_clean,
                 dir_made: false,

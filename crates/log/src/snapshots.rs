@@ -28,6 +28,7 @@ impl Log {
         };
         write().map_err(self.shared.dir.io("write", &path))?;
         self.snapshots.insert(offset);
+        self.durable.is_untouched = false;
         self.durable.names_changed = true;
         Ok(())
     }

@@ -68,8 +68,11 @@ fn a_log_that_nothing_was_appended_to_costs_no_segment_file() {
     let topic_id = Some(Uuid(100u128.to_be_bytes()));
     let (mut log, _) = open_with(&disk, OpenOptions { topic_id, ..options() });
     assert_eq!(names(&disk), ["partition.metadata"]);
+    log.assign_epoch(LeaderEpoch(0));
+    log.flush(0).expect("flushes");
     log.close().expect("closes");
     assert_eq!(names(&disk), ["partition.metadata"]);
+    assert_eq!(disk.syncs(), 0);
     let (log, _) = open_with(&disk, options());
     assert_eq!(log.topic_id(), topic_id);
     assert_eq!(log.log_end_offset(), Offset(0));
