@@ -128,10 +128,14 @@ impl Lifecycle {
 
     /// Leaves: leadership moves to others, where there are any.
     pub(super) async fn leave(&self) {
-        for _ in 0..SHUTDOWN_ATTEMPTS {
+        for attempt in 0..SHUTDOWN_ATTEMPTS {
+            // Where there is nobody to take over, the second question is answered at once.
+            if attempt > 1 {
+                tokio::time::sleep(SHUTDOWN_PAUSE).await;
+            }
             match self.heartbeat(true).await {
                 Ok(response) if response.should_shut_down => return,
-                Ok(_) => tokio::time::sleep(SHUTDOWN_PAUSE).await,
+                Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "the controller could not be told that this broker stops");
                     return;
