@@ -1,5 +1,6 @@
 //! What runs: the parts of a node, their start in order, and their end in the reverse of it.
 
+mod alone;
 pub(crate) mod auto_create;
 pub mod clock;
 pub(crate) mod config;
@@ -78,6 +79,7 @@ impl Node {
     /// Starts everything; clients are served when it returns.
     pub async fn start(loaded: Loaded) -> Result<(Node, Ready), StartError> {
         let Loaded { config: layers, settings, .. } = loaded;
+        alone::check(&settings)?;
         // Before anything is written: a port that is taken is the most usual reason not to start.
         let (sockets, bound) = bind_all(&settings.listeners.listeners)?;
         let log_dirs = Arc::new(LogDirs::open(&settings)?);
