@@ -17,9 +17,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -45,6 +44,16 @@ impl Connection {
             Error::Timeout { what: format!("connecting to {address}"), after: config.connect_timeout }
         })??;
         let (reader, writer) = stream.into_split();
+        Connection::over(reader, writer, address, config).await
+    }
+
+    /// The same on a stream that is there.
+    async fn over(
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+        address: &Address,
+        config: &ClientConfig,
+    ) -> Result<Connection> {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let waiting = Arc::new(Waiting::new(address.clone()));
         let tasks = [
@@ -329,7 +338,7 @@ async fn dial(address: &Address) -> Result<TcpStream> {
 }
 
 async fn write_requests(
-    mut socket: OwnedWriteHalf,
+    mut socket: impl AsyncWrite + Unpin,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
     waiting: Arc<Waiting>,
 ) {
@@ -352,7 +361,7 @@ async fn write_requests(
     }
 }
 
-async fn read_answers(mut socket: OwnedReadHalf, waiting: Arc<Waiting>) {
+async fn read_answers(mut socket: impl AsyncRead + Unpin, waiting: Arc<Waiting>) {
     let mut buffer = BytesMut::with_capacity(64 << 10);
     let why = loop {
         match socket.read_buf(&mut buffer).await {
@@ -381,3 +390,6 @@ fn take_frames(buffer: &mut BytesMut, waiting: &Waiting) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
