@@ -83,14 +83,25 @@ impl Client {
         isolation_level: IsolationLevel,
     ) -> Result<BTreeMap<TopicPartition, ListedOffset>> {
         self.retry(|| async {
-            let mut found = BTreeMap::new();
-            for (leader, wanted) in self.by_leader(wanted).await? {
-                let leader = self.broker(leader).await?;
-                found.extend(list_offsets_at(self, &leader, &wanted, isolation_level).await?);
-            }
-            Ok(found)
+            let found = self.list_offsets_once(wanted, isolation_level).await;
+            // Somebody else may lead by now.
+            found
+                .inspect_err(|_| wanted.iter().for_each(|(partition, _)| self.forget_topic(&partition.topic)))
         })
         .await
+    }
+
+    async fn list_offsets_once(
+        &self,
+        wanted: &[(TopicPartition, i64)],
+        isolation_level: IsolationLevel,
+    ) -> Result<BTreeMap<TopicPartition, ListedOffset>> {
+        let mut found = BTreeMap::new();
+        for (leader, wanted) in self.by_leader(wanted).await? {
+            let leader = self.broker(leader).await?;
+            found.extend(list_offsets_at(&leader, &wanted, isolation_level).await?);
+        }
+        Ok(found)
     }
 
     async fn by_leader<T: Clone>(
@@ -103,7 +114,6 @@ impl Client {
             match topic.partition(partition.partition).and_then(|known| known.leader) {
                 Some(leader) => by_leader.entry(leader).or_default().push((partition.clone(), what.clone())),
                 None => {
-                    self.forget_topic(&partition.topic);
                     return Err(Error::Unavailable(format!(
                         "partition {partition} has no leader at the moment"
                     )));
@@ -201,7 +211,6 @@ fn by_topic<T>(
 }
 
 async fn list_offsets_at(
-    client: &Client,
     leader: &Connection,
     wanted: &[(TopicPartition, i64)],
     isolation_level: IsolationLevel,
@@ -230,8 +239,7 @@ async fn list_offsets_at(
     for topic in response.topics {
         for answer in topic.partitions {
             let partition = TopicPartition::new(topic.name.clone(), answer.partition_index);
-            Error::check(answer.error_code, || format!("offsets of {partition}"), None)
-                .inspect_err(|_| client.forget_topic(&partition.topic))?;
+            Error::check(answer.error_code, || format!("offsets of {partition}"), None)?;
             let (offset, timestamp) = (answer.offset, answer.timestamp);
             found.insert(partition, ListedOffset { offset, timestamp, leader_epoch: answer.leader_epoch });
         }

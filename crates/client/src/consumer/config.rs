@@ -12,6 +12,8 @@ pub enum OffsetReset {
     Earliest,
     /// After the last one.
     Latest,
+    /// At the first record that is not older than this (KIP-1106).
+    ByDuration(Duration),
     /// Nowhere: it is an error.
     None,
 }
@@ -119,7 +121,73 @@ fn assignors(properties: &Properties) -> Result<Vec<Assignor>> {
 }
 
 fn offset_reset(properties: &Properties) -> Result<OffsetReset> {
-    let words =
-        [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("none", OffsetReset::None)];
-    properties.word("auto.offset.reset", OffsetReset::Latest, &words)
+    const KEY: &str = "auto.offset.reset";
+    let text = properties.get(KEY).unwrap_or("latest").trim();
+    match text.to_ascii_lowercase().as_str() {
+        "earliest" => Ok(OffsetReset::Earliest),
+        "latest" => Ok(OffsetReset::Latest),
+        "none" => Ok(OffsetReset::None),
+        lower => match lower.strip_prefix("by_duration:").and_then(iso_duration) {
+            Some(duration) => Ok(OffsetReset::ByDuration(duration)),
+            None => Err(refused(KEY, text, "must be earliest, latest, none or by_duration:PnDTnHnMnS")),
+        },
+    }
+}
+
+/// Reads `PnDTnHnMn.nS` in lower case; no part is negative.
+fn iso_duration(text: &str) -> Option<Duration> {
+    let (days, time) = text.strip_prefix('p')?.split_once('t').unwrap_or((text.get(1..)?, ""));
+    let mut seconds = 0.0;
+    let mut parts = 0;
+    for (part, units) in [(days, &[('d', 86_400.0)][..]), (time, &[('h', 3600.0), ('m', 60.0), ('s', 1.0)])] {
+        let mut rest = part;
+        for (unit, size) in units {
+            let Some((number, after)) = rest.split_once(*unit) else { continue };
+            seconds += size * number.parse::<f64>().ok().filter(|number| *number >= 0.0)?;
+            parts += 1;
+            rest = after;
+        }
+        if !rest.is_empty() {
+            return None;
+        }
+    }
+    if parts == 0 { None } else { Duration::try_from_secs_f64(seconds).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reset_is_a_word_or_a_duration() {
+        let check = |text: &str, expect: Option<OffsetReset>| {
+            let properties = Properties::default().with("auto.offset.reset", text);
+            assert_eq!(offset_reset(&properties).ok(), expect, "{text}");
+        };
+        let seconds = |seconds| Some(OffsetReset::ByDuration(Duration::from_secs(seconds)));
+        check("earliest", Some(OffsetReset::Earliest));
+        check("None", Some(OffsetReset::None));
+        check("by_duration:P1DT2H3M4S", seconds(86_400 + 2 * 3600 + 3 * 60 + 4));
+        check("by_duration:PT90M", seconds(90 * 60));
+        check("by_duration:P2D", seconds(2 * 86_400));
+        for wrong in [
+            "by_duration:",
+            "by_duration:P",
+            "by_duration:PT",
+            "by_duration:PT1D",
+            "by_duration:PT-1H",
+            "soon",
+        ] {
+            check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn nothing_is_committed_without_a_group() {
+        let config =
+            |pairs: &[(&str, &str)]| ConsumerConfig::from_properties(&pairs.iter().copied().collect());
+        assert!(!config(&[]).unwrap().auto_commit);
+        assert!(config(&[("group.id", "g")]).unwrap().auto_commit);
+        assert!(!config(&[("group.id", "g"), ("enable.auto.commit", "false")]).unwrap().auto_commit);
+    }
 }

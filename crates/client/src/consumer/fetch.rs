@@ -2,6 +2,7 @@
 
 use super::config::{ConsumerConfig, IsolationLevel, OffsetReset};
 use super::positions::{Position, Work};
+use crate::clock::now_ms;
 use crate::offsets::{EARLIEST, LATEST};
 use crate::pool::Purpose;
 use crate::{Client, Error, Metadata, Result, TopicPartition};
@@ -112,8 +113,13 @@ pub(super) async fn resolve(
         resets.push((partition.clone(), timestamp(partition, reset)?));
     }
     if !resets.is_empty() {
-        let listed = client.list_offsets(&resets, isolation_level).await?;
-        offsets.extend(listed.into_iter().map(|(partition, listed)| (partition, listed.offset)));
+        offsets.extend(list(&client, &resets, isolation_level).await?);
+        // Nothing is that young: begin behind the last record.
+        let none_found = resets.into_iter().filter(|(partition, _)| offsets.get(partition) == Some(&-1));
+        let ends: Vec<(TopicPartition, i64)> = none_found.map(|(partition, _)| (partition, LATEST)).collect();
+        if !ends.is_empty() {
+            offsets.extend(list(&client, &ends, isolation_level).await?);
+        }
     }
     let found = |(partition, stamp, _): Work<Position>| {
         offsets.get(&partition).map(|&offset| (partition, stamp, offset))
@@ -121,10 +127,22 @@ pub(super) async fn resolve(
     Ok(wanted.into_iter().filter_map(found).collect())
 }
 
+async fn list(
+    client: &Client,
+    wanted: &[(TopicPartition, i64)],
+    isolation_level: IsolationLevel,
+) -> Result<impl Iterator<Item = (TopicPartition, i64)> + use<>> {
+    let listed = client.list_offsets(wanted, isolation_level).await?;
+    Ok(listed.into_iter().map(|(partition, listed)| (partition, listed.offset)))
+}
+
 fn timestamp(partition: &TopicPartition, reset: OffsetReset) -> Result<i64> {
     match reset {
         OffsetReset::Earliest => Ok(EARLIEST),
         OffsetReset::Latest => Ok(LATEST),
+        OffsetReset::ByDuration(duration) => {
+            Ok(now_ms().saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)).max(0))
+        }
         OffsetReset::None => Err(Error::State(format!(
             "there is no offset to begin at in {partition} and auto.offset.reset is none: \
              commit one, seek, or set it to earliest or latest"

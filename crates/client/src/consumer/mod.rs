@@ -52,6 +52,7 @@ pub struct Consumer {
     refresh: Errand,
     /// Looking after the subscribed topics: do they exist, how many partitions have they.
     watch: Errand,
+    told_missing: bool,
     member: Member,
     next_commit: Instant,
     tasks: JoinSet<Event>,
@@ -114,6 +115,7 @@ impl Consumer {
             fetching: HashSet::new(),
             refresh: Errand::default(),
             watch: Errand::default(),
+            told_missing: false,
             member: Member {
                 me,
                 state: MemberState::Outside,
@@ -461,11 +463,21 @@ impl Consumer {
         let missing =
             matches!(self.subscription, Subscription::Topics(_)) && counts.len() < self.member.topics.len();
         if missing {
+            self.tell_missing(&counts);
             self.watch.failed(&self.client);
         } else {
             self.watch.succeeded(Some(Instant::now() + self.client.config().metadata_max_age));
         }
         Ok(())
+    }
+
+    /// Once: a consumer may be there before its topic.
+    fn tell_missing(&mut self, counts: &Topics) {
+        if !std::mem::replace(&mut self.told_missing, true) {
+            let missing = self.member.topics.iter().filter(|topic| !counts.contains_key(*topic));
+            let missing: Vec<&str> = missing.map(|topic| &**topic).collect();
+            tracing::warn!("there is no topic {} yet; waiting for it", missing.join(", "));
+        }
     }
 
     fn auto_commit(&mut self, now: Instant) {

@@ -152,7 +152,11 @@ impl Producer {
                     }
                     _ => return Ok(topic),
                 },
-                Ok(Err(error)) if error.is_retriable() => {}
+                Ok(Err(error)) if error.is_retriable() => {
+                    if attempt == 0 && error.code().is_some() {
+                        tracing::warn!("{error} Waiting for it");
+                    }
+                }
                 Ok(Err(error)) => return Err(error),
                 Err(_) => break,
             }
