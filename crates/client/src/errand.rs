@@ -30,6 +30,11 @@ impl Errand {
         self.failures += 1;
     }
 
+    /// How often it has failed since it last ended well.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// When it may start again, if that is not already.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
         self.not_before.filter(|at| !self.running && *at > now)

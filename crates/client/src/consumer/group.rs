@@ -3,6 +3,7 @@
 use super::assignor::{Assignor, Topics};
 use super::membership::{Joined, Joining, heartbeats, partition_counts};
 use super::{Consumer, Event, MemberState, Subscription};
+use crate::producer::TRIES_BEFORE_A_WORD;
 use crate::{Client, Error, Result};
 use bytestring::ByteString;
 use ottla_protocol::ErrorCode;
@@ -171,8 +172,8 @@ impl Consumer {
     }
 
     /// Once: a consumer may be there before its topic.
-    fn tell_missing(&mut self, counts: &Topics) {
-        if !std::mem::replace(&mut self.told_missing, true) {
+    fn tell_missing(&self, counts: &Topics) {
+        if self.watch.failures() == TRIES_BEFORE_A_WORD {
             let missing = self.member.topics.iter().filter(|topic| !counts.contains_key(*topic));
             let missing: Vec<&str> = missing.map(|topic| &**topic).collect();
             tracing::warn!("there is no topic {} yet; waiting for it", missing.join(", "));

@@ -52,7 +52,6 @@ pub struct Consumer {
     refresh: Errand,
     /// Looking after the subscribed topics: do they exist, how many partitions have they.
     watch: Errand,
-    told_missing: bool,
     member: Member,
     next_commit: Instant,
     tasks: JoinSet<Event>,
@@ -115,7 +114,6 @@ impl Consumer {
             fetching: HashSet::new(),
             refresh: Errand::default(),
             watch: Errand::default(),
-            told_missing: false,
             member: Member {
                 me,
                 state: MemberState::Outside,

@@ -26,6 +26,10 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
+/// How often a topic is asked for before the user is told that it is not there: one that is created just then comes up
+/// sooner.
+pub(crate) const TRIES_BEFORE_A_WORD: u32 = 5;
+
 /// Sends records to their partitions' leaders. Must be made inside a tokio runtime; [`Producer::close`] delivers what
 /// is left, dropping it does not.
 pub struct Producer {
@@ -153,7 +157,7 @@ impl Producer {
                     _ => return Ok(topic),
                 },
                 Ok(Err(error)) if error.is_retriable() => {
-                    if attempt == 0 && error.code().is_some() {
+                    if attempt == TRIES_BEFORE_A_WORD && error.code().is_some() {
                         tracing::warn!("{error} Waiting for it");
                     }
                 }
