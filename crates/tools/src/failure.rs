@@ -58,10 +58,17 @@ impl Exception {
                     ..Exception::new("org.apache.kafka.common.errors.TimeoutException", text)
                 }
             }
-            Error::UnsupportedVersion { .. } | Error::Request { .. } => Exception::new(
-                "org.apache.kafka.common.errors.UnsupportedVersionException",
-                error.to_string(),
-            ),
+            Error::UnsupportedVersion { key, theirs, .. } => {
+                let (least, most) = key.versions();
+                let mut text = format!("The node does not support {}", constant_name(key.name()));
+                if let Some((low, high)) = theirs {
+                    text.push_str(&format!(
+                        " with version in range [{least},{most}]. The supported range is [{low},{high}]."
+                    ));
+                }
+                Exception::new(UNSUPPORTED_VERSION, text)
+            }
+            Error::Request { .. } => Exception::new(UNSUPPORTED_VERSION, error.to_string()),
             Error::Config { .. } => {
                 Exception::new("org.apache.kafka.common.config.ConfigException", error.to_string())
             }
@@ -164,6 +171,20 @@ impl From<std::io::Error> for Failure {
     fn from(_: std::io::Error) -> Failure {
         Failure::Exit(1)
     }
+}
+
+const UNSUPPORTED_VERSION: &str = "org.apache.kafka.common.errors.UnsupportedVersionException";
+
+/// `DescribeConfigs` as Java writes constants: `DESCRIBE_CONFIGS`.
+fn constant_name(name: &str) -> String {
+    let mut constant = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !constant.is_empty() {
+            constant.push('_');
+        }
+        constant.push(c.to_ascii_uppercase());
+    }
+    constant
 }
 
 /// The class that Kafka's clients throw for a code: in most cases the code's name in another spelling.
