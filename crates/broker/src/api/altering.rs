@@ -7,8 +7,9 @@ use ottla_config::ConfigError;
 use ottla_config::alter::{
     AlterConfig, AlterOp, ResourceKind, check_broker_change, check_broker_name, check_operations,
 };
+use ottla_controller::check_topic_name;
 use ottla_metadata::{ConfigResource, Image};
-use ottla_protocol::ByteString;
+use ottla_protocol::{ByteString, ErrorCode};
 use std::collections::HashSet;
 
 /// One operation as it came.
@@ -46,7 +47,9 @@ impl Checking<'_> {
                 Err(ConfigError::invalid_request("Log levels cannot be changed while the broker runs"))
             }
             Some(ResourceKind::Broker) => self.check_broker(name, operations),
-            Some(ResourceKind::Topic | ResourceKind::ClientMetrics | ResourceKind::Group) => Ok(()),
+            Some(ResourceKind::Topic) => check_topic_name(name)
+                .map_err(|message| ConfigError { code: ErrorCode::InvalidTopicException, message }),
+            Some(ResourceKind::ClientMetrics | ResourceKind::Group) => Ok(()),
         }
     }
 

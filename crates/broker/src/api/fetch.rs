@@ -268,7 +268,8 @@ fn partition_data(
                 partition_index,
                 error_code: error.code(),
                 high_watermark: -1,
-                aborted_transactions: None,
+                // Null where the partition was asked, empty where there is none to ask.
+                aborted_transactions: is_unknown(error).then(Vec::new),
                 records: Some(Records::default()),
                 ..PartitionData::default()
             };
@@ -297,6 +298,11 @@ fn partition_data(
         records: Some(outcome.region.map_or_else(Records::default, |region| external(region, regions))),
         ..PartitionData::default()
     }
+}
+
+/// Whether a partition was not even looked at.
+fn is_unknown(error: ErrorCode) -> bool {
+    matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId)
 }
 
 fn external(region: FileRegion, regions: &mut Vec<FileRegion>) -> Records {

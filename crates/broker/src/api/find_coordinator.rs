@@ -62,8 +62,11 @@ struct Finding {
 impl Finding {
     fn response(&self) -> FindCoordinatorResponse {
         if self.version >= BATCHED {
-            // There is a message only in the answers about a single key.
-            let find = |key| Coordinator { error_message: Some("".into()), ..self.find(key) };
+            // Of several keys only those of a type that there is not get a message.
+            let find = |key| match self.find(key) {
+                refused if !self.is_known_type() => refused,
+                found => Coordinator { error_message: Some("".into()), ..found },
+            };
             let coordinators = self.request.coordinator_keys.iter().map(find).collect();
             return FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() };
         }
@@ -76,6 +79,11 @@ impl Finding {
             port: found.port,
             ..FindCoordinatorResponse::default()
         }
+    }
+
+    fn is_known_type(&self) -> bool {
+        let newest = if self.version >= SHARE_GROUPS { SHARE } else { TRANSACTION };
+        (GROUP..=newest).contains(&self.request.key_type)
     }
 
     fn find(&self, key: &ByteString) -> Coordinator {

@@ -183,7 +183,8 @@ fn only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<&'a [u8], Reject
         let reason = "zstd in a version of Produce that does not know it";
         return Err(Rejection::new(ErrorCode::UnsupportedCompressionType, reason));
     }
-    if entry_size(rest).map_err(corrupt)?.is_some() {
+    let second = entry_size(rest).map_err(|error| Rejection { message: None, ..corrupt(error) });
+    if second?.is_some() {
         return Err(invalid("more than one batch"));
     }
     Ok(first)
