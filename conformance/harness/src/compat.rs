@@ -50,22 +50,67 @@ fn keys(environment: &Environment) -> Result<String> {
         },
     )?;
     ensure!(answer.error_code == 0, "ApiVersions: error {}", answer.error_code);
-    let mut keys = answer.api_keys;
-    keys.sort_by_key(|key| key.api_key);
-    let mut text = String::from("| key | name | versions |\n|--:|---|---|\n");
-    for key in keys {
-        let name = ApiKey::from_code(key.api_key).map_or("unknown", ApiKey::name);
-        text.push_str(&format!("| {} | {name} | {}–{} |\n", key.api_key, key.min_version, key.max_version));
-    }
     broker.stop()?;
+    let mut text = String::from("| key | name | Kafka 4.3.1 | Ottla |\n|--:|---|---|---|\n");
+    for &key in ApiKey::ALL {
+        let served = answer.api_keys.iter().find(|served| served.api_key == key.code());
+        let ottla = match served {
+            Some(served) => range(served.min_version, served.max_version),
+            None => format!("not yet: {}", subject(key)),
+        };
+        let (low, high) = key.versions();
+        text.push_str(&format!("| {} | {} | {} | {ottla} |\n", key.code(), key.name(), range(low, high)));
+    }
     Ok(text)
+}
+
+fn range(low: i16, high: i16) -> String {
+    if low == high { low.to_string() } else { format!("{low}–{high}") }
+}
+
+/// What comes with the keys that are not served yet.
+fn subject(key: ApiKey) -> &'static str {
+    use ApiKey::*;
+    match key {
+        AddPartitionsToTxn | AddOffsetsToTxn | EndTxn | WriteTxnMarkers | TxnOffsetCommit
+        | DescribeTransactions | ListTransactions => "transactions",
+        CreateAcls | DeleteAcls => "access control",
+        CreateDelegationToken
+        | RenewDelegationToken
+        | ExpireDelegationToken
+        | DescribeDelegationToken
+        | DescribeUserScramCredentials
+        | AlterUserScramCredentials => "authentication",
+        DescribeClientQuotas | AlterClientQuotas => "quotas",
+        AlterReplicaLogDirs | AssignReplicasToDirs => "several disks",
+        ConsumerGroupHeartbeat | ConsumerGroupDescribe => "consumer groups of KIP-848",
+        ShareGroupHeartbeat
+        | ShareGroupDescribe
+        | ShareFetch
+        | ShareAcknowledge
+        | InitializeShareGroupState
+        | ReadShareGroupState
+        | WriteShareGroupState
+        | DeleteShareGroupState
+        | ReadShareGroupStateSummary
+        | DescribeShareGroupOffsets
+        | AlterShareGroupOffsets
+        | DeleteShareGroupOffsets => "share groups",
+        StreamsGroupHeartbeat | StreamsGroupDescribe => "streams groups",
+        UpdateFeatures => "changes of feature levels",
+        GetTelemetrySubscriptions | PushTelemetry => "metrics of clients",
+        _ => "clusters of several nodes",
+    }
 }
 
 fn configs() -> String {
     let mut text = String::new();
-    for (title, table) in
-        [("Topic", ConfigTable::Topic), ("Broker", ConfigTable::Broker), ("Group", ConfigTable::Group)]
-    {
+    for (title, table) in [
+        ("Topic", ConfigTable::Topic),
+        ("Broker", ConfigTable::Broker),
+        ("Group", ConfigTable::Group),
+        ("Client metrics", ConfigTable::ClientMetrics),
+    ] {
         let keys = keys_by_effect(table);
         let names = |keys: &[&ConfigKey]| -> String {
             let names: Vec<String> =
