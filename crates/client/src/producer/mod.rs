@@ -16,6 +16,7 @@ use crate::clock::{now_ms, random};
 use crate::{Client, Error, ProducerRecord, RecordMetadata, Result, TopicMetadata, TopicPartition};
 use accumulator::Accumulator;
 use batch::{Batch, Callback, Entry};
+use ottla_protocol::ErrorCode;
 use parking_lot::Mutex;
 use partitioner::Sticky;
 use std::pin::Pin;
@@ -106,12 +107,7 @@ impl Producer {
             callback,
         };
         let size = entry.size();
-        if size > self.config.max_request_size.min(self.config.buffer_memory) {
-            return Err(Error::State(format!(
-                "a record of {size} bytes is larger than max.request.size ({}) or buffer.memory ({})",
-                self.config.max_request_size, self.config.buffer_memory
-            )));
-        }
+        self.check_size(&record.topic, size)?;
         self.wait_for_memory(size, deadline).await?;
         self.append(&topic, record.topic, record.partition, entry);
         Ok(())
@@ -171,6 +167,22 @@ impl Producer {
             sleep(pause).await;
         }
         Err(Error::Timeout { what: format!("waiting for {missing}"), after: self.config.max_block })
+    }
+
+    /// What no request can carry, or no memory hold, is refused before the broker has to.
+    fn check_size(&self, topic: &str, size: usize) -> Result<()> {
+        let limits = [
+            ("max.request.size", self.config.max_request_size),
+            ("buffer.memory", self.config.buffer_memory),
+        ];
+        match limits.into_iter().find(|(_, limit)| size > *limit) {
+            None => Ok(()),
+            Some((key, limit)) => Err(Error::Broker {
+                code: ErrorCode::MessageTooLarge,
+                about: format!("producing to {topic}"),
+                message: Some(format!("the record has {size} bytes, {key} allows {limit}")),
+            }),
+        }
     }
 
     async fn wait_for_memory(&self, size: usize, deadline: Instant) -> Result<()> {

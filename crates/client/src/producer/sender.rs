@@ -7,7 +7,7 @@ use super::batch::{Batch, Identity};
 use super::request::{answer_of, produce_request};
 use super::{ProducerConfig, Shared};
 use crate::errand::Errand;
-use crate::{Client, Connection, Error, Result, TopicPartition};
+use crate::{Client, Connection, Error, Metadata, Result, TopicPartition};
 use ottla_protocol::messages::produce_response::PartitionProduceResponse;
 use ottla_protocol::messages::{InitProducerIdRequest, ProduceResponse};
 use ottla_protocol::{BrokerId, ErrorCode, ProducerEpoch, ProducerId};
@@ -202,26 +202,12 @@ impl Sender {
     }
 
     fn on_answer(&mut self, batches: Vec<Batch>, answer: Result<Option<ProduceResponse>>) {
+        let known = self.client.known();
         let mut stale = BTreeSet::new();
         for batch in batches {
-            let about = || format!("producing to {}", batch.partition);
-            let failed = match &answer {
-                Err(error) => Some(error.clone()),
-                Ok(None) => None,
-                Ok(Some(response)) => match answer_of(response, &batch.partition, &self.client.known()) {
-                    Some(answer) => match verdict(answer, about) {
-                        Err(error) => Some(error),
-                        Ok(()) => {
-                            self.written(batch, Some(answer));
-                            continue;
-                        }
-                    },
-                    None => Some(Error::broker(ErrorCode::UnknownServerError, about())),
-                },
-            };
-            match failed {
-                None => self.written(batch, None),
-                Some(error) => {
+            match outcome(&batch.partition, &answer, &known) {
+                Ok(answer) => self.written(batch, answer),
+                Err(error) => {
                     if error.is_retriable() {
                         stale.insert(batch.partition.topic.to_string());
                     }
@@ -252,7 +238,7 @@ impl Sender {
                 | ErrorCode::UnknownProducerId
                 | ErrorCode::InvalidProducerEpoch,
             ) if batch.sequence.is_some() => {
-                // Behind a batch that failed, this only says that; first of all it says that the sequence is lost.
+                // Behind a batch that is to be sent again it only means that; for the oldest the sequence is lost.
                 if accumulator.is_oldest(&batch) {
                     accumulator.lose_sequence(&batch.partition);
                 }
@@ -326,12 +312,23 @@ fn take(shared: &Shared, config: &ProducerConfig, partitions: &[TopicPartition])
     batches
 }
 
-/// Whether the broker has the batch. That it had it already is as good (KIP-98).
-fn verdict(answer: &PartitionProduceResponse, about: impl FnOnce() -> String) -> Result<()> {
-    match ErrorCode::from_code(answer.error_code) {
-        ErrorCode::DuplicateSequenceNumber => Ok(()),
-        _ => Error::check(answer.error_code, about, answer.error_message.as_deref()),
+/// Whether the broker has a partition's batch, and what it says about it; nothing, when it was not asked to. That it had
+/// the batch already is as good (KIP-98).
+fn outcome<'r>(
+    partition: &TopicPartition,
+    answer: &'r Result<Option<ProduceResponse>>,
+    known: &Metadata,
+) -> Result<Option<&'r PartitionProduceResponse>> {
+    let about = || format!("producing to {partition}");
+    let Some(response) = answer.as_ref().map_err(Error::clone)? else { return Ok(None) };
+    // The topic may have been made anew in between, and then has another id.
+    let found = answer_of(response, partition, known)
+        .ok_or_else(|| Error::broker(ErrorCode::UnknownTopicId, about()))?;
+    match ErrorCode::from_code(found.error_code) {
+        ErrorCode::DuplicateSequenceNumber => {}
+        _ => Error::check(found.error_code, about, found.error_message.as_deref())?,
     }
+    Ok(Some(found))
 }
 
 async fn init_producer_id(client: &Client) -> Result<Identity> {
