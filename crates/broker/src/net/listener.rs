@@ -1,6 +1,7 @@
 //! Listening sockets and the data threads: one single-threaded runtime each, so that a request is read, handled and
 //! answered without ever changing threads.
 
+use super::admission::{Admission, ConnectionLimits, Place};
 use super::connection::{Closed, Limits, Peer, Service, serve};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,19 +13,33 @@ use tokio::sync::{mpsc, watch};
 
 /// How long accepting rests after it failed: out of file descriptors is a state that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Length of the queue of connections that are not accepted yet.
-const BACKLOG: i32 = 1024;
+/// What sockets are made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOptions {
+    /// `socket.listen.backlog.size`: connections that may wait to be accepted.
+    pub(crate) backlog: i32,
+    /// `socket.send.buffer.bytes`; nothing leaves it to the system.
+    pub(crate) send_buffer: Option<usize>,
+    /// `socket.receive.buffer.bytes`; nothing leaves it to the system.
+    pub(crate) receive_buffer: Option<usize>,
+}
 
-/// Opens a listening socket.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Opens a listening socket; the connections that it accepts have its buffers.
+pub(crate) fn bind(address: SocketAddr, options: SocketOptions) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // So that the same port can be bound for IPv4 beside it.
         socket.set_only_v6(true)?;
     }
+    if let Some(bytes) = options.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(options.backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
@@ -35,9 +50,16 @@ pub(crate) struct Network {
     stop: watch::Sender<bool>,
 }
 
+/// A connection on its way to a data thread.
+struct Accepted {
+    stream: TcpStream,
+    peer: Peer,
+    place: Place,
+}
+
 /// The way to one data thread.
 struct Lane {
-    sender: mpsc::UnboundedSender<(TcpStream, Peer)>,
+    sender: mpsc::UnboundedSender<Accepted>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -48,6 +70,7 @@ impl Network {
         threads: usize,
         service: Arc<S>,
         limits: Limits,
+        connection_limits: ConnectionLimits,
     ) -> io::Result<Network> {
         assert!(threads > 0, "somebody has to serve");
         let (stop, stopped) = watch::channel(false);
@@ -60,6 +83,7 @@ impl Network {
             lanes.push(Lane { sender, connections });
         }
         let lanes = Arc::new(lanes);
+        let admission = Admission::new(connection_limits);
         let mut listeners = Some(listeners);
         let mut handles = Vec::new();
         for (index, (receiver, connections)) in receivers.into_iter().enumerate() {
@@ -67,13 +91,11 @@ impl Network {
             // The first thread accepts for all.
             let listeners = listeners.take().unwrap_or_default();
             let (service, lanes, stopped) = (Arc::clone(&service), Arc::clone(&lanes), stopped.clone());
+            let admission = Arc::clone(&admission);
             let run = async move {
                 for (index, listener) in listeners {
-                    tokio::spawn(accept(
-                        tokio::net::TcpListener::from_std(listener)?,
-                        index,
-                        Arc::clone(&lanes),
-                    ));
+                    let listener = tokio::net::TcpListener::from_std(listener)?;
+                    tokio::spawn(accept(listener, index, Arc::clone(&lanes), Arc::clone(&admission)));
                 }
                 drop(lanes);
                 serve_all(receiver, connections, service, limits, stopped).await;
@@ -101,40 +123,47 @@ impl Network {
 }
 
 /// Accepts for ever and hands each connection to the thread that has the fewest.
-async fn accept(listener: tokio::net::TcpListener, index: usize, lanes: Arc<Vec<Lane>>) {
+async fn accept(
+    listener: tokio::net::TcpListener,
+    index: usize,
+    lanes: Arc<Vec<Lane>>,
+    admission: Arc<Admission>,
+) {
     loop {
-        let accepted = listener.accept().await;
-        match accepted.and_then(|(stream, address)| prepare(stream, Peer { address, listener: index })) {
-            Ok(connection) => {
+        let (stream, peer) = match listener.accept().await.and_then(|(stream, address)| {
+            stream.set_nodelay(true)?;
+            Ok((stream.into_std()?, Peer { address, listener: index }))
+        }) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        match admission.admit(peer.address.ip()) {
+            Ok(place) => {
                 let lane = lanes.iter().min_by_key(|lane| lane.connections.load(Ordering::Relaxed));
                 let lane = lane.expect("there is at least one data thread");
                 lane.connections.fetch_add(1, Ordering::Relaxed);
                 // Fails only when that thread has stopped: then the process is stopping, and the socket is closed.
-                lane.sender.send(connection).ok();
+                lane.sender.send(Accepted { stream, peer, place }).ok();
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            Err(cause) => tracing::info!(peer = %peer.address, cause, "connection refused"),
         }
     }
 }
 
-fn prepare(stream: tokio::net::TcpStream, peer: Peer) -> io::Result<(TcpStream, Peer)> {
-    stream.set_nodelay(true)?;
-    Ok((stream.into_std()?, peer))
-}
-
 /// One data thread: serves the connections that come down its lane until it is told to stop.
 async fn serve_all<S: Service>(
-    mut lane: mpsc::UnboundedReceiver<(TcpStream, Peer)>,
+    mut lane: mpsc::UnboundedReceiver<Accepted>,
     connections: Arc<AtomicUsize>,
     service: Arc<S>,
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
-        let (stream, peer) = tokio::select! {
+        let Accepted { stream, peer, place } = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => return,
             connection = lane.recv() => match connection {
                 Some(connection) => connection,
@@ -143,7 +172,7 @@ async fn serve_all<S: Service>(
         };
         let (service, connections) = (Arc::clone(&service), Arc::clone(&connections));
         tokio::spawn(async move {
-            let _counted = Counted(connections);
+            let _ended = (Counted(connections), place);
             match tokio::net::TcpStream::from_std(stream) {
                 Ok(stream) => report(peer, serve(stream, peer, &*service, limits).await),
                 Err(error) => report(peer, Closed::Io(error)),

@@ -1,5 +1,6 @@
 //! Sockets: listeners, connections, frames. Knows nothing of what the bytes of a frame mean.
 
+mod admission;
 mod answer;
 mod connection;
 mod frames;
@@ -8,6 +9,7 @@ mod outbox;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use admission::ConnectionLimits;
 pub(crate) use answer::{Answer, Response};
 pub(crate) use connection::{Limits, Peer, Service};
-pub(crate) use listener::{Network, bind};
+pub(crate) use listener::{Network, SocketOptions, bind};

@@ -9,6 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+const SYSTEM: SocketOptions = SocketOptions { backlog: 16, send_buffer: None, receive_buffer: None };
+
+fn unlimited() -> ConnectionLimits {
+    ConnectionLimits { all: usize::MAX, per_ip: usize::MAX, overrides: Default::default() }
+}
+
 /// Echoes each frame. A frame `wait` is answered when the next frame arrives on any connection; `close` ends.
 #[derive(Default)]
 struct Echo {
@@ -47,10 +53,11 @@ impl Service for Echo {
 
 /// Sends the bytes in one go and gives all that comes back until the end of the connection.
 fn check(sent: &[u8], expected: &[u8]) {
-    let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = bind((Ipv4Addr::LOCALHOST, 0).into(), SYSTEM).unwrap();
     let address = listener.local_addr().unwrap();
     let limits = Limits { frame_max: 1 << 20, idle: Duration::from_secs(60) };
-    let network = Network::start(vec![(0, listener)], 2, Arc::new(Echo::default()), limits).unwrap();
+    let network =
+        Network::start(vec![(0, listener)], 2, Arc::new(Echo::default()), limits, unlimited()).unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(sent).unwrap();
     let mut received = Vec::new();
@@ -80,10 +87,11 @@ fn a_refused_frame_ends_the_connection_behind_the_earlier_answers() {
 
 #[test]
 fn http_is_told_what_the_port_speaks() {
-    let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = bind((Ipv4Addr::LOCALHOST, 0).into(), SYSTEM).unwrap();
     let address = listener.local_addr().unwrap();
     let limits = Limits { frame_max: 1 << 20, idle: Duration::from_secs(60) };
-    let network = Network::start(vec![(0, listener)], 1, Arc::new(Echo::default()), limits).unwrap();
+    let network =
+        Network::start(vec![(0, listener)], 1, Arc::new(Echo::default()), limits, unlimited()).unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     let mut text = [0; 12];

@@ -21,7 +21,7 @@ pub(crate) mod sessions;
 mod waiters;
 
 use crate::api::{Api, Parts};
-use crate::net::{Limits, Network, bind};
+use crate::net::{ConnectionLimits, Limits, Network, SocketOptions, bind};
 use auto_create::AutoCreate;
 use config::Config;
 use controller::ControllerHandle;
@@ -32,7 +32,7 @@ use jobs::Jobs;
 use lifecycle::Lifecycle;
 use log_dirs::LogDirs;
 use metadata::{MetadataError, MetadataNode, open_storage};
-use ottla_config::{Endpoint, Loaded, StartError};
+use ottla_config::{BrokerConfig, Endpoint, Loaded, NetworkSettings, StartError};
 use ottla_controller::Controller;
 use ottla_protocol::BrokerId;
 use partitions::Partitions;
@@ -81,7 +81,8 @@ impl Node {
         let Loaded { config: layers, settings, .. } = loaded;
         alone::check(&settings)?;
         // Before anything is written: a port that is taken is the most usual reason not to start.
-        let (sockets, bound) = bind_all(&settings.listeners.listeners)?;
+        let (sockets, bound) =
+            bind_all(&settings.listeners.listeners, socket_options(&layers, &settings.network))?;
         let log_dirs = Arc::new(LogDirs::open(&settings)?);
         let node_id = BrokerId(settings.roles.node_id);
         let identity = Arc::new(Identity { cluster_id: log_dirs.cluster_id().into(), node_id });
@@ -152,10 +153,16 @@ impl Node {
             ),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let network =
-            Network::start(sockets, threads, Arc::new(Api::new(parts, names)), limits).map_err(|error| {
-                StartError::new(format!("cannot start data threads: {error}"), "raise the process's limits")
-            })?;
+        let network = Network::start(
+            sockets,
+            threads,
+            Arc::new(Api::new(parts, names)),
+            limits,
+            connection_limits(&settings.network),
+        )
+        .map_err(|error| {
+            StartError::new(format!("cannot start data threads: {error}"), "raise the process's limits")
+        })?;
         let ready = Ready {
             cluster_id: identity.cluster_id.to_string(),
             node_id: node_id.0,
@@ -235,10 +242,38 @@ fn group_settings(settings: &ottla_config::BrokerSettings) -> ottla_coordinator:
     }
 }
 
+/// Buffers are fixed only where somebody asked for it: the system's own grow with the connection, which Kafka's default
+/// of 100 KiB would prevent (COMPAT.md).
+fn socket_options(layers: &BrokerConfig, network: &NetworkSettings) -> SocketOptions {
+    // −1 is the system's own.
+    let bytes = |key, bytes: i32| usize::try_from(bytes).ok().filter(|_| layers.is_set(key));
+    SocketOptions {
+        backlog: network.socket_listen_backlog_size,
+        send_buffer: bytes("socket.send.buffer.bytes", network.socket_send_buffer_bytes),
+        receive_buffer: bytes("socket.receive.buffer.bytes", network.socket_receive_buffer_bytes),
+    }
+}
+
+fn connection_limits(network: &NetworkSettings) -> ConnectionLimits {
+    let count = |count: i32| usize::try_from(count).unwrap_or(0);
+    let overrides = network.max_connections_per_ip_overrides.iter();
+    ConnectionLimits {
+        all: count(network.max_connections),
+        per_ip: count(network.max_connections_per_ip),
+        // Names of hosts are looked up once.
+        overrides: overrides
+            .flat_map(|(host, limit)| {
+                let found = (host.as_str(), 0).to_socket_addrs().into_iter().flatten();
+                found.map(|address| (address.ip(), count(*limit)))
+            })
+            .collect(),
+    }
+}
+
 /// Sockets with the index of their listener, and what each listener is bound to.
 type Bound = (Vec<(usize, TcpListener)>, Vec<(String, SocketAddr)>);
 
-fn bind_all(listeners: &[Endpoint]) -> Result<Bound, StartError> {
+fn bind_all(listeners: &[Endpoint], options: SocketOptions) -> Result<Bound, StartError> {
     let (mut sockets, mut bound) = (Vec::new(), Vec::new());
     for (index, listener) in listeners.iter().enumerate() {
         for address in addresses(listener)? {
@@ -249,7 +284,7 @@ fn bind_all(listeners: &[Endpoint]) -> Result<Bound, StartError> {
                     "stop the program that uses the port, or set `listeners` to another one",
                 )
             };
-            let socket = match bind(address) {
+            let socket = match bind(address, options) {
                 // What the machine does not have is left out, as long as something is left.
                 Err(error) if is_absent(&error) && !sockets.is_empty() => continue,
                 other => other.map_err(failed)?,

@@ -144,12 +144,14 @@ fn leader_epoch(_: &mut World, version: i16) -> Result<Vec<u8>> {
     body_of(version, &request)
 }
 
-fn init_producer_id(_: &mut World, version: i16) -> Result<Vec<u8>> {
+fn init_producer_id(world: &mut World, version: i16) -> Result<Vec<u8>> {
     let request = InitProducerIdRequest {
         transactional_id: None,
         transaction_timeout_ms: i32::MAX,
         ..Default::default()
     };
+    // Kafka refuses the first ones while it asks its controller for a block of ids.
+    world.until(4, &request, |answer| answer.error_code == 0)?;
     body_of(version, &request)
 }
 
