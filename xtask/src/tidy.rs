@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: what no compiler checks and every reader relies on.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,7 @@ pub(crate) fn check() -> Result<Totals> {
     totals.case("tidy::no_test_is_ignored", &lines_with(&files, &[concat!("#[", "ignore")], &[".rs"])?);
     totals.case("tidy::no_leftover_markers", &lines_with(&files, MARKERS, &[])?);
     totals.case("tidy::every_crate_takes_the_workspace_lints", &without_lints(&files)?);
+    totals.case("tidy::every_dependency_has_its_reason", &without_reason()?);
     let jars = cache().join("kafka").to_string_lossy().into_owned();
     let generated = crate::codegen::run(&["--check".into(), "--jars".into(), jars]);
     let wrong: Vec<String> = generated.err().map(|error| format!("{error:#}")).into_iter().collect();
@@ -98,6 +100,32 @@ fn without_lints(files: &[PathBuf]) -> Result<Vec<String>> {
     }
     Ok(wrong)
 }
+
+/// Dependencies of the workspace that the page about them does not name, and names there that are none.
+fn without_reason() -> Result<Vec<String>> {
+    let manifest = fs::read_to_string(repository().join("Cargo.toml")).context("Cargo.toml")?;
+    let page = fs::read_to_string(repository().join(REASONS)).context(REASONS)?;
+    let dependencies = manifest
+        .lines()
+        .skip_while(|line| *line != "[workspace.dependencies]")
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .filter(|name| !name.starts_with("ottla-"));
+    let reasons = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+        .flat_map(|(names, _)| names.split('`').skip(1).step_by(2));
+    let (dependencies, reasons): (BTreeSet<&str>, BTreeSet<&str>) =
+        (dependencies.collect(), reasons.collect());
+    Ok(dependencies
+        .symmetric_difference(&reasons)
+        .map(|name| format!("{name} is in only one of Cargo.toml and {REASONS}"))
+        .collect())
+}
+
+const REASONS: &str = "docs/decisions/dependencies.md";
 
 fn short(file: &Path) -> String {
     file.strip_prefix(repository()).unwrap_or(file).display().to_string()
