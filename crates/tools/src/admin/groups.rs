@@ -6,9 +6,10 @@ use ottla_client::{CoordinatorKind, Node, Target};
 use ottla_protocol::codec::Reader;
 use ottla_protocol::messages::{
     ApiKey, ConsumerGroupDescribeRequest, ConsumerProtocolAssignment, DeleteGroupsRequest,
-    DescribeGroupsRequest, ListGroupsRequest, consumer_group_describe_response, describe_groups_response,
+    DescribeGroupsRequest, FindCoordinatorRequest, ListGroupsRequest, consumer_group_describe_response,
+    describe_groups_response,
 };
-use ottla_protocol::{ByteString, ErrorCode};
+use ottla_protocol::{BrokerId, ByteString, ErrorCode};
 
 use super::{Admin, check, retriable};
 use crate::failure::Exception;
@@ -110,15 +111,37 @@ impl Admin {
         if let [only] = ids {
             return Ok(vec![(Target::group(only), vec![only.clone()])]);
         }
-        let mut by_node: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        let found = self.find_coordinators(ids).await?;
+        let mut by_node: BTreeMap<BrokerId, Vec<String>> = BTreeMap::new();
         for id in ids {
-            let node = self.coordinator(id).await?;
-            let same_node = by_node.entry(node.id).or_default();
+            let node = match found.get(id) {
+                Some(node) => *node,
+                None => self.coordinator(id).await?.id,
+            };
+            let same_node = by_node.entry(node).or_default();
             if !same_node.contains(id) {
                 same_node.push(id.clone());
             }
         }
         Ok(by_node.into_iter().map(|(node, ids)| (Target::Broker(node), ids)).collect())
+    }
+
+    /// The coordinators of many groups in one question, as far as the answer is final.
+    async fn find_coordinators(&self, ids: &[String]) -> Result<BTreeMap<String, BrokerId>, Exception> {
+        const SEVERAL: i16 = 4;
+        let failed = |error| Exception::of_client("findCoordinator", &error);
+        let connection = self.client.retry(|| self.client.any_broker()).await.map_err(failed)?;
+        if connection.version(ApiKey::FindCoordinator).map_err(failed)? < SEVERAL {
+            return Ok(BTreeMap::new());
+        }
+        let request = FindCoordinatorRequest {
+            key_type: CoordinatorKind::Group as i8,
+            coordinator_keys: ids.iter().map(|id| ByteString::from(id.as_str())).collect(),
+            ..Default::default()
+        };
+        let response = connection.send(&request).await.map_err(failed)?;
+        let known = response.coordinators.iter().filter(|found| found.error_code == ErrorCode::None.code());
+        Ok(known.map(|found| (found.key.to_string(), BrokerId(found.node_id))).collect())
     }
 
     /// A group's coordinator.

@@ -112,8 +112,11 @@ impl Admin {
             return Ok(Vec::new());
         }
         let call = "describeTopicPartitions";
-        let connection =
-            self.client.any_broker().await.map_err(|error| Exception::of_client(call, &error))?;
+        let connection = self
+            .client
+            .retry(|| self.client.any_broker())
+            .await
+            .map_err(|error| Exception::of_client(call, &error))?;
         if connection.version(ApiKey::DescribeTopicPartitions).is_err() {
             return self.describe_topics_by_metadata(names).await;
         }

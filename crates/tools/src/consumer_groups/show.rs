@@ -231,3 +231,104 @@ fn or_missing<T: ToString>(value: Option<T>) -> String {
 fn width(text: &str) -> usize {
     text.encode_utf16().count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_client::Node;
+    use ottla_client::config::Address;
+    use ottla_protocol::BrokerId;
+
+    fn partition(topic: &str, partition: i32) -> TopicPartition {
+        (topic.to_string(), partition)
+    }
+
+    fn member(id: &str, instance_id: Option<&str>, partitions: &[TopicPartition]) -> Member {
+        Member {
+            id: id.to_string(),
+            instance_id: instance_id.map(str::to_string),
+            client_id: "console-consumer".to_string(),
+            host: "/127.0.0.1".to_string(),
+            assignment: partitions.to_vec(),
+            ..Member::default()
+        }
+    }
+
+    fn group(members: Vec<Member>) -> ConsumerGroup {
+        let address = Address { host: "127.0.0.1".to_string(), port: 21900 };
+        ConsumerGroup {
+            id: "live-classic".to_string(),
+            coordinator: Node { id: BrokerId(1), address, rack: None },
+            assignor: "range".to_string(),
+            state: "Stable".to_string(),
+            epoch: None,
+            target_epoch: None,
+            members,
+        }
+    }
+
+    #[test]
+    fn offsets_come_with_their_lag() {
+        let row = |index, committed: Option<(i64, i32)>, log_end| OffsetRow {
+            partition: partition("grp-t", index),
+            committed: committed.map(|(offset, epoch)| Committed { offset, leader_epoch: Some(epoch) }),
+            log_end,
+            member: ["-"; 3].map(str::to_string),
+        };
+        let rows = [row(0, Some((5, 0)), Some(20)), row(1, None, Some(3)), row(2, Some((1, 2)), None)];
+        assert_eq!(
+            offsets_text("g", &rows, false),
+            "\nGROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     HOST            CLIENT-ID\
+             \ng               grp-t           0          5               20              15              -               -               -\
+             \ng               grp-t           1          -               3               -               -               -               -\
+             \ng               grp-t           2          1               -               -               -               -               -\n"
+        );
+        assert_eq!(
+            offsets_text("g", &rows[..1], true),
+            "\nGROUP           TOPIC           PARTITION  LEADER-EPOCH    CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     HOST            CLIENT-ID\
+             \ng               grp-t           0          0               5               20              15              -               -               -\n"
+        );
+    }
+
+    #[test]
+    fn members_come_with_their_assignment() {
+        let partitions = [partition("u", 0), partition("t", 1), partition("t", 0)];
+        let members = vec![member("console-consumer-1", None, &partitions), member("b", None, &[])];
+        assert_eq!(
+            members_text(&group(members.clone()), true, false),
+            "\nGROUP           CONSUMER-ID        HOST            CLIENT-ID        #PARTITIONS     \n\
+             live-classic    console-consumer-1 /127.0.0.1      console-consumer 3               \n\
+             live-classic    b                  /127.0.0.1      console-consumer 0               \n"
+        );
+        assert_eq!(
+            members_text(&group(members), true, true),
+            "\nGROUP           CONSUMER-ID        HOST            CLIENT-ID        #PARTITIONS     CURRENT-EPOCH   CURRENT-ASSIGNMENT   TARGET-EPOCH    TARGET-ASSIGNMENT   \n\
+             live-classic    console-consumer-1 /127.0.0.1      console-consumer 3               -               t:0,1;u:0            -               -                   \n\
+             live-classic    b                  /127.0.0.1      console-consumer 0               -               -                    -               -                   \n"
+        );
+    }
+
+    #[test]
+    fn static_members_show_their_instance() {
+        let text = members_text(&group(vec![member("m", Some("i"), &[])]), true, false);
+        assert_eq!(
+            text,
+            "\nGROUP           CONSUMER-ID     GROUP-INSTANCE-ID HOST            CLIENT-ID        #PARTITIONS     \n\
+             live-classic    m               i                 /127.0.0.1      console-consumer 0               \n"
+        );
+    }
+
+    #[test]
+    fn the_state_names_the_coordinator() {
+        assert_eq!(
+            state_text(&group(vec![member("m", None, &[])]), false),
+            "\nGROUP           COORDINATOR (ID)          ASSIGNMENT-STRATEGY  STATE                #MEMBERS\
+             \nlive-classic    127.0.0.1:21900  (1)      range                Stable               1\n"
+        );
+        assert_eq!(
+            state_text(&group(vec![]), true),
+            "\nGROUP           COORDINATOR (ID)          ASSIGNMENT-STRATEGY  STATE                GROUP-EPOCH     TARGET-ASSIGNMENT-EPOCH   #MEMBERS\
+             \nlive-classic    127.0.0.1:21900  (1)      range                Stable               -               -                         0\n"
+        );
+    }
+}
