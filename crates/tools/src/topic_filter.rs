@@ -46,21 +46,8 @@ pub(crate) fn plain_name(text: &str) -> Option<&str> {
 
 /// The rules for a topic's name, and what to say when it breaks one.
 pub(crate) fn check_topic_name(name: &str) -> Result<(), Exception> {
-    const LENGTH_MAX: usize = 249;
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let what = if name.is_empty() {
-        "the empty string is not allowed".to_string()
-    } else if name == "." || name == ".." {
-        format!("'{name}' is not allowed")
-    } else if name.encode_utf16().count() > LENGTH_MAX {
-        format!("the length of '{name}' is longer than the max allowed length {LENGTH_MAX}")
-    } else if !name.chars().all(legal) {
-        format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
-    } else {
-        return Ok(());
-    };
     let class = "org.apache.kafka.common.errors.InvalidTopicException";
-    Err(Exception::new(class, format!("Topic name is invalid: {what}")))
+    ottla_controller::check_topic_name(name).map_err(|text| Exception::new(class, text))
 }
 
 #[cfg(test)]
