@@ -36,7 +36,13 @@ impl Jobs {
         let settings = self.config.current();
         let mut retention = every(settings.log.retention_check_interval_ms);
         let mut flush = every(settings.log.flush_scheduler_interval_ms.min(FLUSH_CHECK_MS));
-        let mut checkpoint = every(settings.log.flush_offset_checkpoint_interval_ms.into());
+        // All three files are written together, those that changed.
+        let checkpoint_ms = [
+            settings.log.flush_offset_checkpoint_interval_ms.into(),
+            settings.log.flush_start_offset_checkpoint_interval_ms.into(),
+            settings.replication.high_watermark_checkpoint_interval_ms,
+        ];
+        let mut checkpoint = every(checkpoint_ms.into_iter().fold(i64::MAX, i64::min));
         let mut producers = every(settings.log.producer_id_expiration_check_interval_ms.into());
         drop(settings);
         loop {

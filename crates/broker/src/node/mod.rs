@@ -58,6 +58,8 @@ pub struct Node {
     metadata_failed: oneshot::Receiver<MetadataError>,
     partitions: Arc<Partitions>,
     log_dirs: Arc<LogDirs>,
+    /// `controlled.shutdown.enable`.
+    controlled_shutdown: bool,
 }
 
 /// What a node that has started can be reached by.
@@ -181,6 +183,7 @@ impl Node {
             metadata_failed,
             partitions,
             log_dirs,
+            controlled_shutdown: settings.roles.controlled_shutdown_enable,
         };
         Ok((node, ready))
     }
@@ -200,7 +203,9 @@ impl Node {
 
     /// Stops in the reverse order of the start, so that what is on disk tells the next start that all is well.
     pub async fn stop(self) {
-        self.lifecycle.leave().await;
+        if self.controlled_shutdown {
+            self.lifecycle.leave().await;
+        }
         self.network.stop();
         let broker_epoch = self.lifecycle.broker_epoch.load(std::sync::atomic::Ordering::SeqCst);
         self.controller.stop();

@@ -7,7 +7,7 @@ use crate::table::row::{
 
 keys! { pub(super) KEYS {
     "group.coordinator.rebalance.protocols": LIST = "classic,consumer,streams",
-        non_empty_list_of(&["consumer", "classic", "share", "streams"]), MEDIUM, READ_ONLY, HONOURED,
+        non_empty_list_of(&["consumer", "classic", "share", "streams"]), MEDIUM, READ_ONLY, ACCEPTED,
         "Kinds of groups that the coordinator serves.";
     "group.coordinator.threads": INT = "4", at_least(1), HIGH, READ_ONLY, ACCEPTED,
         "Threads of the group coordinator.";

@@ -9,7 +9,7 @@ keys! { pub(super) KEYS {
         "What the node is: broker, controller, or both.";
     "node.id": INT = required, at_least(0), HIGH, READ_ONLY, HONOURED,
         "Number of the node, different from that of every other node of the cluster.";
-    "initial.broker.registration.timeout.ms": INT = "60000", ANY, MEDIUM, READ_ONLY, HONOURED,
+    "initial.broker.registration.timeout.ms": INT = "60000", ANY, MEDIUM, READ_ONLY, ACCEPTED,
         "How long a broker tries to register with the controllers before it gives up.";
     "broker.heartbeat.interval.ms": INT = "2000", ANY, MEDIUM, READ_ONLY, HONOURED,
         "How often a broker tells the controllers that it lives.";

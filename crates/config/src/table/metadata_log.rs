@@ -19,7 +19,7 @@ keys! { pub(super) KEYS {
         "How many bytes of metadata log and snapshots are kept before old ones are deleted.";
     "metadata.max.retention.ms": LONG = "604800000", ANY, HIGH, READ_ONLY, HONOURED,
         "How long metadata log and snapshots are kept before old ones are deleted.";
-    "metadata.max.idle.interval.ms": INT = "500", at_least(0), LOW, READ_ONLY, HONOURED,
+    "metadata.max.idle.interval.ms": INT = "500", at_least(0), LOW, READ_ONLY, ACCEPTED,
         "How often an idle active controller writes a no-op record; 0 means never.";
     "internal.metadata.log.segment.bytes": INT = null, ANY, LOW internal, READ_ONLY, HONOURED,
         "Largest segment of the metadata log, for tests.";

@@ -33,7 +33,7 @@ keys! { pub(super) KEYS {
         "How long a client that failed to authenticate waits for its connection to be closed.";
     "queued.max.requests": INT = "500", at_least(1), HIGH, READ_ONLY, ACCEPTED,
         "How many requests may wait before no more are read.";
-    "queued.max.request.bytes": LONG = "-1", ANY, MEDIUM, READ_ONLY, HONOURED,
+    "queued.max.request.bytes": LONG = "-1", ANY, MEDIUM, READ_ONLY, ACCEPTED,
         "How many bytes of requests may wait before no more are read; -1 means no limit.";
     "num.network.threads": INT = "3", at_least(1), HIGH, CLUSTER_WIDE, ACCEPTED,
         "Threads per listener that read and write sockets.";

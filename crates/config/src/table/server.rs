@@ -16,7 +16,7 @@ keys! { pub(super) KEYS {
         "Threads that move replicas between log directories.";
     "background.threads": INT = "10", at_least(1), HIGH, CLUSTER_WIDE, ACCEPTED,
         "Threads for jobs in the background.";
-    "request.timeout.ms": INT = "30000", ANY, HIGH, READ_ONLY, HONOURED,
+    "request.timeout.ms": INT = "30000", ANY, HIGH, READ_ONLY, ACCEPTED,
         "How long a request to another node may take.";
     "socket.connection.setup.timeout.ms": LONG = "10000", ANY, MEDIUM, READ_ONLY, ACCEPTED,
         "How long the first attempt to connect to another node may take.";
