@@ -81,9 +81,9 @@ impl Finding {
         }
     }
 
+    /// Whether there is such a type, whatever the version.
     fn is_known_type(&self) -> bool {
-        let newest = if self.version >= SHARE_GROUPS { SHARE } else { TRANSACTION };
-        (GROUP..=newest).contains(&self.request.key_type)
+        (GROUP..=SHARE).contains(&self.request.key_type)
     }
 
     fn find(&self, key: &ByteString) -> Coordinator {
