@@ -110,11 +110,11 @@ impl Describing<'_> {
     }
 }
 
-/// The one logger there is.
+/// The one logger there is, at the level in force.
 fn loggers() -> Vec<ConfigEntry> {
     vec![ConfigEntry {
         name: "root".into(),
-        value: Some("INFO".into()),
+        value: Some(tracing::level_filters::LevelFilter::current().to_string().to_uppercase()),
         source: ConfigSource::DynamicBrokerLogger,
         config_type: ConfigType::String,
         read_only: false,
