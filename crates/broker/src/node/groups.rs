@@ -166,8 +166,9 @@ impl Groups {
         let groups = Arc::clone(self);
         let loading = std::thread::Builder::new().name("group-load".into()).spawn(move || {
             for core in to_read {
-                groups.replay(&core);
-                groups.loaded(&core);
+                if groups.replay(&core) {
+                    groups.loaded(&core);
+                }
             }
         });
         if let Err(error) = loading {
@@ -176,28 +177,41 @@ impl Groups {
     }
 
     fn loaded(&self, core: &Core) {
-        self.step(core, &mut core.state.lock(), Input::Loaded);
+        let mut state = core.state.lock();
+        if self.holds(core) {
+            self.step(core, &mut state, Input::Loaded);
+        }
     }
 
-    fn replay(&self, core: &Core) {
+    /// Whether this is still the coordinator of its partition: the partition may be let go, or taken anew, while it is
+    /// read. Asked under the lock of its state, which [`Groups::unload`] takes only after it has taken it off the list.
+    fn holds(&self, core: &Core) -> bool {
+        self.cores.load().get(&core.partition.index).is_some_and(|held| std::ptr::eq(&**held, core))
+    }
+
+    /// Reads the partition into the coordinator; false when it was let go meanwhile.
+    fn replay(&self, core: &Core) -> bool {
         let mut next = core.partition.log_start_offset();
         loop {
             let bytes = match core.partition.read_bytes(next, LOAD_READ_BYTES) {
-                Ok(bytes) if bytes.is_empty() => return,
+                Ok(bytes) if bytes.is_empty() => return true,
                 Ok(bytes) => bytes,
                 Err(error) => {
                     tracing::error!(%error, partition = core.partition.index, "cannot read {OFFSETS_TOPIC}");
-                    return;
+                    return true;
                 }
             };
             for batch in batches(&bytes) {
-                let Ok(batch) = batch else { return };
+                let Ok(batch) = batch else { return true };
                 next = batch.next_offset();
                 if batch.is_control() {
                     continue;
                 }
                 let Ok(records) = batch.records(LOAD_BYTES_MAX) else { continue };
                 let mut state = core.state.lock();
+                if !self.holds(core) {
+                    return false;
+                }
                 for record in records.iter().flatten() {
                     let input = Input::Replay {
                         offset: record.offset,
@@ -213,8 +227,8 @@ impl Groups {
     /// This broker leads the partition no more.
     pub fn unload(&self, index: i32) {
         if let Some(core) = self.cores.load().get(&index).cloned() {
-            self.step(&core, &mut core.state.lock(), Input::Unload);
             self.cores.rcu(|cores| cores.without(&index));
+            self.step(&core, &mut core.state.lock(), Input::Unload);
         }
     }
 
