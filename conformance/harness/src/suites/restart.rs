@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 
 use crate::broker::Broker;
-use crate::environment::Environment;
+use crate::environment::{Environment, Kind};
 use crate::jvm::Runner;
 use crate::report::Report;
 
@@ -51,6 +51,18 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
                 ensure!(before == after, "{tool} {args:?}\nbefore:\n{before}\nafter:\n{after}");
             }
             Ok(())
+        });
+    }
+    let kinds =
+        if environment.under_test == Kind::Ottla { &[Kind::Kafka, Kind::Ottla][..] } else { &[Kind::Kafka] };
+    for &kind in kinds {
+        report.case(&format!("directory_is_locked_against_another_{}", kind.name()), || {
+            let mut second = Broker::new(environment, kind, directory.path());
+            let error = second.start(&mut runner).err().map(|error| format!("{error:#}")).unwrap_or_default();
+            ensure!(error.contains("ended with"), "a second broker in the same directory: {error:?}");
+            let log = second.log()?.to_lowercase();
+            ensure!(log.contains("lock"), "the reason is not told: {error}");
+            broker.check_alive()
         });
     }
     report.case("deleted_topics_stay_deleted", || {
