@@ -16,9 +16,10 @@ use ottla_coordinator::group::{
 };
 use ottla_coordinator::partition_for;
 use ottla_protocol::ErrorCode;
-use ottla_protocol::records::{BatchBuilder, batches};
+use ottla_protocol::records::BatchBuilder;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap as Waiting, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -191,37 +192,39 @@ impl Groups {
 
     /// Reads the partition into the coordinator; false when it was let go meanwhile.
     fn replay(&self, core: &Core) -> bool {
-        let mut next = core.partition.log_start_offset();
-        loop {
-            let bytes = match core.partition.read_bytes(next, LOAD_READ_BYTES) {
-                Ok(bytes) if bytes.is_empty() => return true,
-                Ok(bytes) => bytes,
+        let mut is_held = true;
+        let from = core.partition.log_start_offset();
+        let read = core.partition.each_batch(from, LOAD_READ_BYTES, |batch| {
+            if batch.is_control() {
+                return ControlFlow::Continue(());
+            }
+            let mut state = core.state.lock();
+            is_held = self.holds(core);
+            if !is_held {
+                return ControlFlow::Break(());
+            }
+            match batch.records(LOAD_BYTES_MAX) {
+                Ok(records) => {
+                    for record in records.iter().flatten() {
+                        let input = Input::Replay {
+                            offset: record.offset,
+                            key: record.key.map(Bytes::copy_from_slice),
+                            value: record.value.map(Bytes::copy_from_slice),
+                        };
+                        self.step(core, &mut state, input);
+                    }
+                }
                 Err(error) => {
-                    tracing::error!(%error, partition = core.partition.index, "cannot read {OFFSETS_TOPIC}");
-                    return true;
-                }
-            };
-            for batch in batches(&bytes) {
-                let Ok(batch) = batch else { return true };
-                next = batch.next_offset();
-                if batch.is_control() {
-                    continue;
-                }
-                let Ok(records) = batch.records(LOAD_BYTES_MAX) else { continue };
-                let mut state = core.state.lock();
-                if !self.holds(core) {
-                    return false;
-                }
-                for record in records.iter().flatten() {
-                    let input = Input::Replay {
-                        offset: record.offset,
-                        key: record.key.map(Bytes::copy_from_slice),
-                        value: record.value.map(Bytes::copy_from_slice),
-                    };
-                    self.step(core, &mut state, input);
+                    let (partition, offset) = (core.partition.index, batch.base_offset());
+                    tracing::error!(partition, %offset, %error, "a batch of {OFFSETS_TOPIC} cannot be read");
                 }
             }
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = read {
+            tracing::error!(partition = core.partition.index, %error, "{OFFSETS_TOPIC} cannot be read to its end");
         }
+        is_held
     }
 
     /// This broker leads the partition no more.

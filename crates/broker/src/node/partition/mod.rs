@@ -18,7 +18,8 @@ use super::waiters::Waiters;
 use ottla_config::{TimestampType, TopicSettings};
 use ottla_log::{FileRegion, Log, LogError, LogReader, RollFacts};
 use ottla_protocol::records::{
-    self, BatchBytes, InvalidRecord, Rejection, Rules, ValidBatch, producer_snapshot,
+    self, BatchBytes, InvalidRecord, RecordBatch, RecordError, Rejection, Rules, ValidBatch, batches,
+    producer_snapshot,
 };
 use ottla_protocol::{ByteString, ErrorCode, LeaderEpoch, Offset, ProducerId, TopicId};
 use ottla_replica::Refusal;
@@ -31,6 +32,7 @@ use ottla_replica::partition::{
 };
 use ottla_replica::producer::{ActiveProducer, BatchFacts, Decision, Origin, ProducerState};
 use parking_lot::{Mutex, RwLock};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Largest size of a batch's records when decompressed: far above what a client can need, far below what would hold a
@@ -103,6 +105,17 @@ impl From<Refusal> for AppendError {
     fn from(refusal: Refusal) -> Self {
         AppendError::from(refusal.error)
     }
+}
+
+/// Why a partition cannot be read through.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ScanError {
+    /// The disk refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A batch is damaged.
+    #[error(transparent)]
+    Batch(#[from] RecordError),
 }
 
 /// What a reader asks of a partition.
@@ -318,14 +331,35 @@ impl Partition {
         Ok(outcome.with_isolation(ask.isolation))
     }
 
-    /// The bytes of the batches from `offset` on, for this broker's own use.
-    pub fn read_bytes(&self, offset: Offset, max_bytes: u32) -> Result<Vec<u8>, LogError> {
-        let read = self.reader.read(offset, max_bytes, self.reader.log_end_offset(), true)?;
-        let mut bytes = Vec::new();
-        if let Some(region) = read.region {
+    /// Visits all batches from the one on that holds `from`, for this broker's own use, reading about `chunk_bytes` at a
+    /// time; until the end of the log, or until `visit` has seen enough.
+    pub(crate) fn each_batch(
+        &self,
+        from: Offset,
+        chunk_bytes: u32,
+        mut visit: impl FnMut(&RecordBatch<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ScanError> {
+        let mut next = from;
+        loop {
+            let end = self.reader.log_end_offset();
+            if next >= end {
+                return Ok(());
+            }
+            let Some(region) = self.reader.read(next, chunk_bytes, end, true)?.region else { return Ok(()) };
+            let mut bytes = Vec::with_capacity(region.len());
             region.read(&mut bytes)?;
+            for batch in batches(&bytes) {
+                let batch = match batch {
+                    // A chunk has at least one whole batch; the one that it ends in comes with the next.
+                    Err(RecordError::Truncated { .. }) if next > from => break,
+                    other => other?,
+                };
+                next = batch.next_offset();
+                if visit(&batch).is_break() {
+                    return Ok(());
+                }
+            }
         }
-        Ok(bytes)
     }
 
     /// Answers one question of ListOffsets.

@@ -140,6 +140,26 @@ fn producers_are_known_after_a_kill() {
 }
 
 #[test]
+fn a_log_is_read_through_in_chunks_that_end_within_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    for sequence in 0..20 {
+        assert_eq!(produce(&partition, sequence, &["a"]), Ok(sequence.into()));
+    }
+    let size = u32::try_from(batch(0, &["a"]).len()).unwrap();
+    for chunk_bytes in [1, size, size + 1, 3 * size - 1, 1 << 20] {
+        let mut seen = Vec::new();
+        let read = partition.each_batch(Offset(3), chunk_bytes, |batch| {
+            seen.push(batch.base_offset().0);
+            std::ops::ControlFlow::Continue(())
+        });
+        read.unwrap();
+        assert_eq!(seen, (3..20).collect::<Vec<i64>>(), "in chunks of {chunk_bytes} bytes");
+    }
+}
+
+#[test]
 fn deleted_records_are_gone_for_good() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::open(dir.path());
