@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -23,13 +23,30 @@ const ANY_PORT: &str = "listeners=PLAINTEXT://127.0.0.1:0";
 
 impl Broker {
     fn start(dir: &Path) -> Broker {
-        let args = ["server", "--override", ANY_PORT, "--ready-json"];
-        let mut child = ottla(dir, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Broker::start_with(dir, &[])
+    }
+
+    fn start_with(dir: &Path, overrides: &[&str]) -> Broker {
+        let mut args = vec!["server", "--override", ANY_PORT, "--ready-json"];
+        args.extend(overrides.iter().flat_map(|one| ["--override", one]));
+        let mut child = ottla(dir, &args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         Broker { child, out, ready }
+    }
+
+    /// Runs a tool against this broker; gives what it prints.
+    fn tool(&self, dir: &Path, args: &[&str], input: &str) -> String {
+        let bootstrap = self.ready["bootstrap"].as_str().unwrap();
+        let mut command = ottla(dir, args);
+        command.env("OTTLA_BOOTSTRAP", bootstrap).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{args:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn terminate(mut self) -> i32 {
@@ -73,6 +90,27 @@ fn a_new_directory_becomes_a_cluster_and_stays_one() {
     let again = Broker::start(dir.path());
     assert_eq!(again.ready["cluster_id"], cluster_id);
     assert!(!data.join(".kafka_cleanshutdown").exists(), "only the next clean end may write it again");
+}
+
+/// With a checkpoint after every change, a start has nothing but checkpoints to go by.
+#[test]
+fn topics_and_records_are_there_after_a_start_from_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let overrides = ["metadata.log.max.record.bytes.between.snapshots=1"];
+    let broker = Broker::start_with(dir.path(), &overrides);
+    broker.tool(dir.path(), &["topic", "create", "kept"], "");
+    broker.tool(dir.path(), &["produce", "kept"], "a record\n");
+    assert_eq!(broker.terminate(), 0);
+    let metadata = std::fs::read_dir(dir.path().join("ottla-data/__cluster_metadata-0")).unwrap();
+    let names = metadata.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let bootstrap = "00000000000000000000-0000000000.checkpoint";
+    assert!(names.filter(|name| name.ends_with(".checkpoint") && name != bootstrap).count() > 0);
+
+    for _ in 0..2 {
+        let broker = Broker::start_with(dir.path(), &overrides);
+        assert_eq!(broker.tool(dir.path(), &["consume", "kept", "--exit"], ""), "a record\n");
+        assert_eq!(broker.terminate(), 0);
+    }
 }
 
 #[test]

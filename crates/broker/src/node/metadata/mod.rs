@@ -19,7 +19,7 @@ use super::publisher::Publisher;
 use ottla_config::StartError;
 use ottla_controller::{Controller, ControllerResponse, RequestId};
 use ottla_log::LogError;
-use ottla_metadata::{Loader, MetadataRecord, ReplayError};
+use ottla_metadata::{Changes, Image, Loader, MetadataRecord, Provenance, ReplayError};
 use ottla_protocol::records::{BatchBuilder, RecordError};
 use ottla_protocol::{ErrorCode, LeaderEpoch, Offset};
 use ottla_quorum::{ControlRecord, Quorum, SnapshotId};
@@ -77,12 +77,15 @@ pub(super) struct MetadataNode {
     work: VecDeque<Work>,
     waiting: HashMap<RequestId, oneshot::Sender<Result<ControllerResponse, ErrorCode>>>,
     next_request: RequestId,
+    /// Whether the loader's image holds what no change that it will tell of brings: a checkpoint that was started from.
+    starts_from_checkpoint: bool,
 }
 
 impl MetadataNode {
     /// Joins what was opened; nothing is done yet.
     pub(super) fn new(formatted: Formatted, controller: Controller, publisher: Publisher) -> MetadataNode {
         let Formatted { storage, quorum, loader, bootstrap: _ } = formatted;
+        let starts_from_checkpoint = loader.image().provenance().end_offset > Offset(0);
         MetadataNode {
             storage,
             quorum,
@@ -92,6 +95,7 @@ impl MetadataNode {
             work: VecDeque::new(),
             waiting: HashMap::new(),
             next_request: 0,
+            starts_from_checkpoint,
         }
     }
 
@@ -224,7 +228,11 @@ impl MetadataNode {
     fn apply(&mut self, high_watermark: Offset) -> Result<(), MetadataError> {
         let bytes = self.storage.load(&mut self.loader, high_watermark)?;
         self.publisher.images.set_kraft_version(self.quorum.voters().kraft_version);
-        if let Some((image, changes)) = self.loader.publish() {
+        let published = self.loader.publish();
+        if std::mem::take(&mut self.starts_from_checkpoint) {
+            let image = self.loader.image();
+            self.publisher.publish(image, &everything_in(image)?);
+        } else if let Some((image, changes)) = published {
             self.publisher.publish(&image, &changes);
         }
         let provenance = self.loader.image().provenance();
@@ -246,6 +254,14 @@ impl MetadataNode {
         self.tell_quorum(input);
         Ok(())
     }
+}
+
+/// The changes that lead from nothing to an image.
+fn everything_in(image: &Image) -> Result<Changes, MetadataError> {
+    let Provenance { epoch, last_contained_log_timestamp, .. } = image.provenance();
+    let records = image.to_records();
+    let (_, changes) = Image::default().apply(Offset(0), epoch, last_contained_log_timestamp, &records)?;
+    Ok(changes)
 }
 
 fn control_batch(
