@@ -100,6 +100,14 @@ fn topics_and_records_are_there_after_a_start_from_a_checkpoint() {
     let broker = Broker::start_with(dir.path(), &overrides);
     broker.tool(dir.path(), &["topic", "create", "kept"], "");
     broker.tool(dir.path(), &["produce", "kept"], "a record\n");
+    let bootstrap = broker.ready["bootstrap"].as_str().unwrap().to_owned();
+    let configs =
+        ["configs", "--bootstrap-server", &bootstrap, "--entity-type", "brokers", "--entity-default"];
+    broker.tool(
+        dir.path(),
+        &[&configs[..], &["--alter", "--add-config", "message.max.bytes=54321"]].concat(),
+        "",
+    );
     assert_eq!(broker.terminate(), 0);
     let metadata = std::fs::read_dir(dir.path().join("ottla-data/__cluster_metadata-0")).unwrap();
     let names = metadata.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -109,6 +117,11 @@ fn topics_and_records_are_there_after_a_start_from_a_checkpoint() {
     for _ in 0..2 {
         let broker = Broker::start_with(dir.path(), &overrides);
         assert_eq!(broker.tool(dir.path(), &["consume", "kept", "--exit"], ""), "a record\n");
+        let bootstrap = broker.ready["bootstrap"].as_str().unwrap().to_owned();
+        let configs =
+            ["configs", "--bootstrap-server", &bootstrap, "--entity-type", "brokers", "--entity-default"];
+        let described = broker.tool(dir.path(), &[&configs[..], &["--describe"]].concat(), "");
+        assert!(described.contains("message.max.bytes=54321"), "{described}");
         assert_eq!(broker.terminate(), 0);
     }
 }
