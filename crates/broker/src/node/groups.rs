@@ -4,6 +4,9 @@
 //! appended under the same lock, so that the log has the order of the decisions. Cores that wait for time are woken by
 //! [`Groups::run_timers`].
 
+#[cfg(test)]
+mod tests;
+
 use super::clock;
 use super::images::Images;
 use super::partition::Partition;

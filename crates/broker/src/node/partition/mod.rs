@@ -10,7 +10,7 @@
 
 mod open;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod upkeep;
 
 use super::clock;

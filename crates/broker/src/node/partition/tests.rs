@@ -13,20 +13,20 @@ const NODE: BrokerId = BrokerId(1);
 const NOW: i64 = 1_700_000_000_000;
 const VERSION: i16 = 13;
 
-struct World {
+pub(in crate::node) struct World {
     log_dirs: LogDirs,
     loaded: Loaded,
 }
 
 impl World {
-    fn open(dir: &Path) -> World {
+    pub(in crate::node) fn open(dir: &Path) -> World {
         let overrides = vec![format!("log.dirs={}", dir.display())];
         let loaded = load(&Inputs { overrides, ..Inputs::default() }).unwrap();
         World { log_dirs: LogDirs::open(&loaded.settings).unwrap(), loaded }
     }
 
     /// The only partition of a topic, led by this node at an epoch.
-    fn partition(&self, leader_epoch: i32) -> Partition {
+    pub(in crate::node) fn partition(&self, leader_epoch: i32) -> Partition {
         let topic = Topic { name: "t".into(), id: Uuid([7; 16]), partitions: Default::default() };
         let settings = TopicSettings::resolve(&self.loaded.config, &ConfigMap::new()).unwrap();
         let opened = Partition::open(&self.log_dirs, &self.loaded.settings, NODE, &topic, 0, settings, NOW);
