@@ -1,12 +1,14 @@
 //! A disk in memory for tests: it forgets what was not synced when the power fails, and fails where it is told to.
 //!
-//! What a power failure leaves behind is decided by a number, so that every outcome can be had again. It is as bad as
-//! journaling file systems allow: of a file's unsynced writes any sectors may have reached the disk, of a directory's
-//! unsynced changes any number of the first ones; a cut has happened or not, and what was written behind it has not
-//! reached the disk before it.
+//! What a power failure leaves behind is decided by a number, so that every outcome can be had again ([`power`] says
+//! what may happen). A sync that fails is as on Linux: what it should have written counts as clean from then on, and no
+//! later sync writes it.
+
+mod power;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
+use std::fmt::{Debug, Formatter};
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::path::{Component, Path, PathBuf};
@@ -15,9 +17,6 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{DirEntry, Disk, DiskFile, LockGuard, Metadata, OpenMode, Space};
-
-/// Bytes that reach a disk together or not at all.
-const SECTOR: usize = 512;
 
 /// What may be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +70,12 @@ pub struct SimDisk {
 }
 
 type Inode = u64;
+/// Is told of every operation before it happens.
+type Hook = Arc<dyn Fn(Op, &Path) + Send + Sync>;
 /// Names that change together.
 type Change = Vec<(String, Option<Inode>)>;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     nodes: HashMap<Inode, Node>,
     next: Inode,
@@ -84,28 +85,39 @@ struct State {
     changes_left: Option<u64>,
     has_stopped: bool,
     locks: HashSet<PathBuf>,
+    /// A write takes at most this many bytes.
+    write_bytes_max: Option<usize>,
+    hook: Option<Hook>,
     writes: u64,
     syncs: u64,
     open: u64,
 }
 
-#[derive(Debug)]
+impl Debug for State {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("nodes", &self.nodes.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug)]
 enum Node {
     File(FileNode),
     Dir(DirNode),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct FileNode {
     path: PathBuf,
     now: Vec<u8>,
     durable: Vec<u8>,
     /// The smallest size that the file was cut to since it was synced.
     cut_to: Option<usize>,
+    /// The contents when a sync failed: what of them is still the same counts as clean, and is not written any more.
+    given_up: Option<Vec<u8>>,
     modified_ms: i64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct DirNode {
     now: BTreeMap<String, Inode>,
     durable: BTreeMap<String, Inode>,
@@ -141,9 +153,19 @@ impl SimDisk {
     }
 
     /// Lets `changes` more changes of files and names happen; everything after them fails, as if the process had been
-    /// killed there.
+    /// killed there. A write that is stopped leaves a part of its bytes.
     pub fn stop_after(&self, changes: u64) {
         self.state.lock().changes_left = Some(changes);
+    }
+
+    /// Lets every write take at most so many bytes, as the system may.
+    pub fn set_write_bytes_max(&self, bytes: usize) {
+        self.state.lock().write_bytes_max = Some(bytes.max(1));
+    }
+
+    /// Calls `hook` before every operation, on the thread that asks for it: a hook that waits is a disk that stalls.
+    pub fn on_call(&self, hook: impl Fn(Op, &Path) + Send + Sync + 'static) {
+        self.state.lock().hook = Some(Arc::new(hook));
     }
 
     /// Whether something failed because of [`stop_after`](Self::stop_after).
@@ -171,18 +193,7 @@ impl SimDisk {
     #[must_use]
     pub fn after_power_failure(&self, seed: u64) -> SimDisk {
         let state = self.state.lock();
-        let mut random = Random(seed);
-        let mut nodes = HashMap::new();
-        // In the order of their numbers, so that the same seed gives the same outcome.
-        let mut inodes: Vec<_> = state.nodes.iter().collect();
-        inodes.sort_by_key(|(inode, _)| **inode);
-        for (&inode, node) in inodes {
-            let node = match node {
-                Node::File(file) => Node::File(file.after_power_failure(&mut random)),
-                Node::Dir(dir) => Node::Dir(dir.after_power_failure(&mut random)),
-            };
-            nodes.insert(inode, node);
-        }
+        let nodes = power::after_failure(&state.nodes, seed);
         let state = State { nodes, next: state.next, now_ms: state.now_ms, ..State::default() };
         SimDisk { state: Arc::new(Mutex::new(state)) }
     }
@@ -190,51 +201,18 @@ impl SimDisk {
     /// What the disk holds when only the process ended: everything that was written.
     #[must_use]
     pub fn after_process_kill(&self) -> SimDisk {
-        let disk = self.after_power_failure(0);
-        let (from, mut to) = (self.state.lock(), disk.state.lock());
-        for (inode, node) in &from.nodes {
-            let node = match node {
-                Node::File(file) => Node::File(FileNode {
-                    path: file.path.clone(),
-                    now: file.now.clone(),
-                    durable: file.durable.clone(),
-                    cut_to: file.cut_to,
-                    modified_ms: file.modified_ms,
-                }),
-                Node::Dir(dir) => Node::Dir(DirNode {
-                    now: dir.now.clone(),
-                    durable: dir.durable.clone(),
-                    changes: dir.changes.clone(),
-                }),
-            };
-            to.nodes.insert(*inode, node);
-        }
-        drop(to);
-        disk
+        let state = self.state.lock();
+        let nodes = state.nodes.clone();
+        let state = State { nodes, next: state.next, now_ms: state.now_ms, ..State::default() };
+        SimDisk { state: Arc::new(Mutex::new(state)) }
     }
-}
 
-impl FileNode {
-    fn after_power_failure(&self, random: &mut Random) -> FileNode {
-        let mut left = self.durable.clone();
-        if random.0 != 0 {
-            let mut writable = self.now.len();
-            match self.cut_to {
-                Some(cut_to) if random.below(2) == 0 => writable = cut_to.min(writable),
-                Some(cut_to) => left.truncate(cut_to),
-                None => {}
-            }
-            let grown = writable.saturating_sub(left.len());
-            left.resize(left.len() + random.below(grown + 1), 0);
-            for start in (0..left.len().min(writable)).step_by(SECTOR) {
-                let end = (start + SECTOR).min(left.len()).min(writable);
-                if random.below(2) == 1 {
-                    left[start..end].copy_from_slice(&self.now[start..end]);
-                }
-            }
+    /// Tells the hook, which may take its time.
+    fn call(&self, op: Op, path: &Path) {
+        let hook = self.state.lock().hook.clone();
+        if let Some(hook) = hook {
+            hook(op, path);
         }
-        let (path, modified_ms) = (self.path.clone(), self.modified_ms);
-        FileNode { path, now: left.clone(), durable: left, cut_to: None, modified_ms }
     }
 }
 
@@ -245,18 +223,26 @@ impl FileNode {
         }
         self.now.resize(len, 0);
     }
+
+    /// What is here now is on the disk, but for what an earlier sync gave up.
+    fn synced(&mut self) {
+        match &self.given_up {
+            None => self.durable.clone_from(&self.now),
+            Some(given_up) => {
+                self.durable.resize(self.now.len(), 0);
+                for start in (0..self.now.len()).step_by(power::BLOCK) {
+                    let block = start..(start + power::BLOCK).min(self.now.len());
+                    if given_up.get(block.clone()) != Some(&self.now[block.clone()]) {
+                        self.durable[block.clone()].copy_from_slice(&self.now[block]);
+                    }
+                }
+            }
+        }
+        self.cut_to = None;
+    }
 }
 
 impl DirNode {
-    fn after_power_failure(&self, random: &mut Random) -> DirNode {
-        let mut left = self.durable.clone();
-        let kept = if random.0 == 0 { 0 } else { random.below(self.changes.len() + 1) };
-        for (name, inode) in self.changes[..kept].iter().flatten() {
-            apply(&mut left, name, *inode);
-        }
-        DirNode { now: left.clone(), durable: left, changes: Vec::new() }
-    }
-
     fn change(&mut self, change: Change) {
         for (name, inode) in &change {
             apply(&mut self.now, name, *inode);
@@ -270,18 +256,6 @@ fn apply(names: &mut BTreeMap<String, Inode>, name: &str, inode: Option<Inode>) 
         Some(inode) => names.insert(name.to_owned(), inode),
         None => names.remove(name),
     };
-}
-
-/// xorshift; zero stays zero.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
-    }
 }
 
 impl State {
@@ -358,9 +332,16 @@ impl State {
         Ok(inode)
     }
 
+    /// Bytes of all files that have a name.
     fn used(&self) -> u64 {
-        let size = |node: &Node| if let Node::File(file) = node { file.now.len() as u64 } else { 0 };
-        self.nodes.values().map(size).sum()
+        let (mut used, mut dirs) = (0, vec![ROOT]);
+        while let Some(inode) = dirs.pop() {
+            match &self.nodes[&inode] {
+                Node::File(file) => used += file.now.len() as u64,
+                Node::Dir(dir) => dirs.extend(dir.now.values()),
+            }
+        }
+        used
     }
 
     fn write(&mut self, inode: Inode, bytes: &[u8], position: u64) {
@@ -385,6 +366,7 @@ fn names(path: &Path) -> impl Iterator<Item = &str> {
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        self.call(Op::Open, path);
         let mut state = self.state.lock();
         state.check(Op::Open, path)?;
         let inode = match state.find(path) {
@@ -444,6 +426,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call(Op::Rename, from);
         let mut state = self.state.lock();
         state.check(Op::Rename, from)?;
         let inode = state.find(from)?;
@@ -464,6 +447,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.call(Op::Remove, path);
         let mut state = self.state.lock();
         state.check(Op::Remove, path)?;
         state.find(path)?;
@@ -477,6 +461,7 @@ impl Disk for SimDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.call(Op::SyncDir, dir);
         let mut state = self.state.lock();
         state.check(Op::SyncDir, dir)?;
         let inode = state.find(dir)?;
@@ -519,6 +504,15 @@ struct SimFile {
     inode: Inode,
 }
 
+impl SimFile {
+    /// The file's path, after the hook has been told.
+    fn call(&self, op: Op) -> PathBuf {
+        let path = self.disk.state.lock().file(self.inode).path.clone();
+        self.disk.call(op, &path);
+        path
+    }
+}
+
 impl std::fmt::Debug for SimFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SimFile({})", self.inode)
@@ -533,8 +527,8 @@ impl Drop for SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let path = self.call(Op::Read);
         let mut state = self.disk.state.lock();
-        let path = state.file(self.inode).path.clone();
         state.check(Op::Read, &path)?;
         let file = state.file(self.inode);
         let rest = file.now.get(position as usize..).unwrap_or_default();
@@ -544,10 +538,18 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
-        let bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        let mut bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        let path = self.call(Op::Write);
         let mut state = self.disk.state.lock();
-        let path = state.file(self.inode).path.clone();
-        state.count_change()?;
+        let was_stopped = state.has_stopped;
+        if let Err(error) = state.count_change() {
+            if !was_stopped {
+                let part = bytes.len() * (state.writes % 5) as usize / 4;
+                state.write(self.inode, &bytes[..part.min(bytes.len())], position);
+            }
+            return Err(error);
+        }
+        bytes.truncate(state.write_bytes_max.unwrap_or(bytes.len()));
         if let Some((error, partial)) = state.fault(Op::Write, &path) {
             state.write(self.inode, &bytes[..partial.min(bytes.len())], position);
             return Err(error);
@@ -562,8 +564,8 @@ impl DiskFile for SimFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        let path = self.call(Op::SetLen);
         let mut state = self.disk.state.lock();
-        let path = state.file(self.inode).path.clone();
         state.check(Op::SetLen, &path)?;
         state.file(self.inode).set_len(len as usize);
         Ok(())
@@ -574,12 +576,18 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let path = self.call(Op::Sync);
         let mut state = self.disk.state.lock();
-        let path = state.file(self.inode).path.clone();
-        state.check(Op::Sync, &path)?;
+        let result = state.check(Op::Sync, &path);
+        let has_stopped = state.has_stopped;
         let file = state.file(self.inode);
-        file.durable = file.now.clone();
-        file.cut_to = None;
+        if result.is_err() {
+            if !has_stopped {
+                file.given_up = Some(file.now.clone());
+            }
+            return result;
+        }
+        file.synced();
         state.syncs += 1;
         Ok(())
     }
