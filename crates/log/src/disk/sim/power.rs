@@ -1,10 +1,10 @@
 //! What a power failure leaves on a disk.
 //!
-//! As bad as journaling file systems allow, and a little worse. Of a file's writes since it was synced each block, or
+//! As bad as journaling file systems allow. Of a file's writes since it was synced each block, or
 //! each sector, has reached the disk, or not, or is torn in the middle; where the file has grown there may be zeros, or
 //! anything at all. Its size is one that it had on the way. A cut has happened or not, and what was written behind it
 //! has not reached the disk before it. Of a directory's changes since it was synced the first ones are there, however
-//! many; or, as no journal has it, any of them. What was synced stays as it was.
+//! many, whatever has become of the changes of other directories. What was synced stays as it was.
 
 use std::collections::HashMap;
 
@@ -19,31 +19,24 @@ const SECTOR: usize = 512;
 pub(super) fn after_failure(nodes: &HashMap<Inode, Node>, seed: u64) -> HashMap<Inode, Node> {
     // Neighbouring seeds have nothing in common.
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let has_journal = seed == 0 || !random.chance(4);
     // In the order of their numbers, so that the same seed gives the same outcome.
     let mut inodes: Vec<_> = nodes.iter().collect();
     inodes.sort_unstable_by_key(|(inode, _)| **inode);
     let left = |(&inode, node): (&Inode, &Node)| {
         let node = match node {
             Node::File(file) => Node::File(left_of_file(file, seed != 0, &mut random)),
-            Node::Dir(dir) if seed == 0 => Node::Dir(left_of_dir(dir, |_| false)),
-            Node::Dir(dir) if has_journal => {
-                let kept = random.below(dir.changes.len() + 1);
-                Node::Dir(left_of_dir(dir, |at| at < kept))
-            }
-            Node::Dir(dir) => Node::Dir(left_of_dir(dir, |_| random.chance(2))),
+            Node::Dir(dir) if seed == 0 => Node::Dir(left_of_dir(dir, 0)),
+            Node::Dir(dir) => Node::Dir(left_of_dir(dir, random.below(dir.changes.len() + 1))),
         };
         (inode, node)
     };
     inodes.into_iter().map(left).collect()
 }
 
-fn left_of_dir(dir: &DirNode, mut is_kept: impl FnMut(usize) -> bool) -> DirNode {
+fn left_of_dir(dir: &DirNode, kept: usize) -> DirNode {
     let mut left = dir.durable.clone();
-    for (_, change) in dir.changes.iter().enumerate().filter(|(at, _)| is_kept(*at)) {
-        for (name, inode) in change {
-            apply(&mut left, name, *inode);
-        }
+    for (name, inode) in dir.changes[..kept].iter().flatten() {
+        apply(&mut left, name, *inode);
     }
     DirNode { now: left.clone(), durable: left, changes: Vec::new() }
 }
