@@ -144,8 +144,52 @@ impl LogError {
         matches!(self, LogError::Io { source, .. } if full.contains(&source.kind()))
     }
 
-    /// Whether the directory can no longer be trusted: the disk failed, in another way than being full.
+    /// Whether the disk failed, so that nothing in its directory can be relied upon any more. What only one request or one
+    /// file has to do with is none: a full disk, a missing or damaged file, too many open files.
     pub fn is_storage_failure(&self) -> bool {
-        matches!(self, LogError::Io { .. } | LogError::Offline { .. }) && !self.is_storage_full()
+        matches!(self, LogError::Io { source, .. } if is_failure_of_the_disk(source))
+    }
+}
+
+pub(crate) fn is_failure_of_the_disk(error: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    /// `ENFILE` and `EMFILE`: the table of open files is full.
+    const TABLE_FULL: [i32; 2] = [23, 24];
+    let of_the_process = error.raw_os_error().is_some_and(|code| TABLE_FULL.contains(&code));
+    let of_one_file = matches!(error.kind(), NotFound | InvalidData | UnexpectedEof);
+    let may_pass = matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | FileTooLarge | Interrupted | WouldBlock | OutOfMemory | WriteZero
+    );
+    !(of_the_process || of_one_file || may_pass)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: io::Error, is_full: bool, is_failure: bool) {
+        let error = LogError::Io {
+            topic_partition: TopicPartition::new("t", 0),
+            path: PathBuf::from("/d/t-0"),
+            action: "write",
+            source: error,
+        };
+        assert_eq!((error.is_storage_full(), error.is_storage_failure()), (is_full, is_failure), "{error}");
+    }
+
+    #[test]
+    fn only_a_disk_that_failed_is_a_failure_of_the_disk() {
+        use rustix::io::Errno;
+        for errno in [Errno::IO, Errno::ROFS, Errno::NXIO, Errno::STALE, Errno::UCLEAN, Errno::ACCESS] {
+            check(errno.into(), false, true);
+        }
+        for errno in [Errno::NOSPC, Errno::DQUOT] {
+            check(errno.into(), true, false);
+        }
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::INTR, Errno::AGAIN, Errno::NOENT, Errno::NOMEM] {
+            check(errno.into(), false, false);
+        }
     }
 }

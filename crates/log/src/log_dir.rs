@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::checkpoint::OffsetCheckpoint;
 use crate::disk::{Disk, LockGuard, OpenMode, Space, read_file, write_all_at};
-use crate::error::{LogError, TopicPartition};
+use crate::error::{LogError, TopicPartition, is_failure_of_the_disk};
 use crate::file_cache::{LogContext, exists};
 use crate::log::Log;
 use crate::meta_properties::MetaProperties;
@@ -51,6 +51,13 @@ pub enum LogDirError {
         /// The answer.
         source: io::Error,
     },
+}
+
+impl LogDirError {
+    /// Whether the disk failed, so that nothing in the directory can be relied upon any more.
+    pub fn is_storage_failure(&self) -> bool {
+        matches!(self, LogDirError::Io { source, .. } if is_failure_of_the_disk(source))
+    }
 }
 
 fn refused<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> LogDirError + 'p {

@@ -36,7 +36,7 @@ fn handle(call: &Call, partitions: &Partitions, log_dirs: &LogDirs) -> Handled {
 
 fn result(dir: LogDirUsage, wanted: &[Arc<Partition>]) -> DescribeLogDirsResult {
     let mut topics: BTreeMap<ByteString, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-    for partition in wanted.iter().filter(|partition| partition.log_dir == dir.index) {
+    for partition in wanted.iter().filter(|partition| partition.dir().index() == dir.index) {
         topics.entry(partition.topic.clone()).or_default().push(DescribeLogDirsPartition {
             partition_index: partition.index,
             partition_size: i64::try_from(partition.size_bytes()).unwrap_or(i64::MAX),

@@ -82,7 +82,10 @@ impl Jobs {
                     let due_ms = now_ms.saturating_add(partition.settings().file_delete_delay_ms);
                     self.log_dirs.remove_later(deleted, due_ms);
                 }
-                Err(error) => tracing::error!(%error, "cannot delete old segments"),
+                Err(error) => {
+                    tracing::error!(%error, "cannot delete old segments");
+                    partition.dir().judge(&error);
+                }
             }
         }
     }
@@ -97,6 +100,7 @@ impl Jobs {
         for partition in self.partitions.all() {
             if let Err(error) = partition.flush_if_due(clock::now_ms()) {
                 tracing::error!(%error, "cannot flush a log");
+                partition.dir().judge(&error);
             }
         }
     }

@@ -4,12 +4,13 @@ use super::config::Config;
 use super::controller::ControllerHandle;
 use super::identity::Identity;
 use super::images::Images;
+use super::log_dirs::LogDirs;
 use super::random;
 use ottla_config::{Endpoint, StartError};
 use ottla_metadata::FEATURES;
+use ottla_protocol::ErrorCode;
 use ottla_protocol::messages::broker_registration_request::{Feature, Listener};
 use ottla_protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest};
-use ottla_protocol::{ErrorCode, Uuid};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -26,10 +27,7 @@ pub(super) struct Lifecycle {
     identity: Arc<Identity>,
     config: Arc<Config>,
     images: Arc<Images>,
-    /// Ids of the log directories.
-    directories: Vec<Uuid>,
-    /// Epoch of the incarnation that stopped cleanly before this one, or −1.
-    previous_broker_epoch: i64,
+    log_dirs: Arc<LogDirs>,
     /// Epoch of this incarnation.
     pub broker_epoch: Arc<AtomicI64>,
 }
@@ -41,11 +39,10 @@ impl Lifecycle {
         identity: Arc<Identity>,
         config: Arc<Config>,
         images: Arc<Images>,
-        directories: Vec<Uuid>,
-        previous_broker_epoch: i64,
+        log_dirs: Arc<LogDirs>,
         broker_epoch: Arc<AtomicI64>,
     ) -> Lifecycle {
-        Lifecycle { controller, identity, config, images, directories, previous_broker_epoch, broker_epoch }
+        Lifecycle { controller, identity, config, images, log_dirs, broker_epoch }
     }
 
     /// Registers, and returns when the controller lets clients in.
@@ -93,8 +90,8 @@ impl Lifecycle {
             listeners: advertised.iter().map(listener).collect(),
             features: features.collect(),
             rack: self.config.current().roles.rack.as_deref().map(Into::into),
-            log_dirs: self.directories.clone(),
-            previous_broker_epoch: self.previous_broker_epoch,
+            log_dirs: self.log_dirs.directory_ids(),
+            previous_broker_epoch: self.log_dirs.previous_broker_epoch(),
             ..BrokerRegistrationRequest::default()
         }
     }
@@ -106,6 +103,7 @@ impl Lifecycle {
             current_metadata_offset: self.images.current().provenance().end_offset.0 - 1,
             want_fence: false,
             want_shut_down,
+            offline_log_dirs: self.log_dirs.offline_ids(),
             ..BrokerHeartbeatRequest::default()
         };
         let response = self.controller.ask(request).await?;
@@ -115,11 +113,17 @@ impl Lifecycle {
         }
     }
 
-    /// Sends heartbeats for ever.
+    /// Sends heartbeats for ever; one at once when a log directory failed, so that nobody goes on asking this broker for
+    /// what it had.
     pub(super) async fn run(&self) {
+        let mut failures = self.log_dirs.failures();
         loop {
             let interval = self.config.current().roles.heartbeat_interval_ms;
-            tokio::time::sleep(Duration::from_millis(u64::try_from(interval).unwrap_or(0).max(1))).await;
+            let pause = Duration::from_millis(u64::try_from(interval).unwrap_or(0).max(1));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                Ok(()) = failures.changed() => {}
+            }
             if let Err(error) = self.heartbeat(false).await {
                 tracing::warn!(%error, "the controller did not take a heartbeat");
             }

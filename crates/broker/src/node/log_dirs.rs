@@ -1,6 +1,7 @@
 //! The directories of `log.dirs`: whose they are, which partition is in which, what their checkpoints say.
 
 use super::clock;
+use super::dir_state::{DirState, Failures};
 use super::partition::Partition;
 use super::random;
 use ottla_config::{BrokerSettings, StartError};
@@ -12,10 +13,14 @@ use ottla_log::{
 use ottla_protocol::{Offset, TopicId, Uuid};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+
+#[cfg(test)]
+mod tests;
 
 /// The topic whose log is not a partition's.
 const METADATA_TOPIC: &str = "__cluster_metadata";
@@ -38,6 +43,7 @@ pub struct LogDirs {
     leftovers: Mutex<Vec<PathBuf>>,
     removals: Mutex<BTreeMap<i64, Vec<Removal>>>,
     removal_added: Notify,
+    failures: Failures,
 }
 
 /// Files whose names already say that they are gone.
@@ -46,6 +52,16 @@ pub enum Removal {
     Log(DeletedLog),
     /// Old segments.
     Segments(DeletedSegments),
+}
+
+impl Removal {
+    /// Something of what is removed.
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Removal::Log(log) => Some(log.dir()),
+            Removal::Segments(segments) => segments.paths().into_iter().next(),
+        }
+    }
 }
 
 impl From<DeletedLog> for Removal {
@@ -62,7 +78,7 @@ impl From<DeletedSegments> for Removal {
 
 struct Dir {
     log_dir: LogDir,
-    id: Uuid,
+    state: Arc<DirState>,
     holds_partitions: bool,
     partitions: usize,
     high_watermarks: BTreeMap<TopicPartition, Offset>,
@@ -84,8 +100,8 @@ pub struct MetadataPlace {
 pub struct OpenedLog {
     /// The log.
     pub log: Log,
-    /// Index of its directory.
-    pub log_dir: usize,
+    /// Its directory.
+    pub dir: Arc<DirState>,
     /// What the checkpoint says.
     pub high_watermark: Offset,
 }
@@ -125,6 +141,7 @@ impl LogDirs {
         let mut unopened = BTreeMap::new();
         let mut leftovers = Vec::new();
         let mut dirs = Vec::new();
+        let failures = Failures::default();
         for (index, log_dir) in log_dirs.into_iter().enumerate() {
             for found in log_dir.partitions().map_err(into_start_error)? {
                 match found.kind {
@@ -140,8 +157,8 @@ impl LogDirs {
             let id = log_dir.meta_properties().and_then(|meta| meta.directory_id).unwrap_or_default();
             let holds_partitions = index < with_partitions;
             dirs.push(Dir {
+                state: DirState::online(index, log_dir.path(), id, failures.clone()),
                 log_dir,
-                id,
                 holds_partitions,
                 partitions: 0,
                 high_watermarks,
@@ -157,6 +174,7 @@ impl LogDirs {
             leftovers: Mutex::new(leftovers),
             removals: Mutex::default(),
             removal_added: Notify::new(),
+            failures,
         })
     }
 
@@ -167,7 +185,7 @@ impl LogDirs {
 
     /// Ids of the directories that hold partitions.
     pub fn directory_ids(&self) -> Vec<Uuid> {
-        self.dirs.lock().iter().filter(|dir| dir.holds_partitions).map(|dir| dir.id).collect()
+        self.dirs.lock().iter().filter(|dir| dir.holds_partitions).map(|dir| dir.state.id()).collect()
     }
 
     /// Absolute paths of the directories that hold partitions.
@@ -188,13 +206,70 @@ impl LogDirs {
         }
     }
 
+    /// Takes a directory offline: its disk cannot be relied upon.
+    pub fn fail(&self, index: usize, cause: &dyn Display) {
+        let state = Arc::clone(&self.dirs.lock()[index].state);
+        state.fail(cause);
+    }
+
+    /// Ids of the directories that failed.
+    pub(super) fn offline_ids(&self) -> Vec<Uuid> {
+        let dirs = self.dirs.lock();
+        dirs.iter().filter(|dir| !dir.state.is_online()).map(|dir| dir.state.id()).collect()
+    }
+
+    fn offline_paths(&self) -> Vec<PathBuf> {
+        let dirs = self.dirs.lock();
+        dirs.iter().filter(|dir| !dir.state.is_online()).map(|dir| dir.state.path().to_owned()).collect()
+    }
+
+    /// Hears of every directory that fails from now on.
+    pub(super) fn failures(&self) -> watch::Receiver<usize> {
+        self.failures.subscribe()
+    }
+
+    /// Ends when a directory has failed without which the node cannot go on: the metadata log's, or the last one with
+    /// partitions.
+    pub(super) async fn cannot_go_on(&self) -> StartError {
+        let mut failures = self.failures.subscribe();
+        loop {
+            if let Some(error) = self.why_not_go_on() {
+                return error;
+            }
+            if failures.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Why the node cannot go on, if it cannot.
+    pub(super) fn why_not_go_on(&self) -> Option<StartError> {
+        let dirs = self.dirs.lock();
+        let metadata = &dirs.get(self.metadata)?.state;
+        if !metadata.is_online() {
+            let dir = metadata.path().display();
+            return Some(StartError::new(
+                format!("the log directory {dir} failed, which has the metadata log"),
+                "replace its disk, or restore the directory, and start again",
+            ));
+        }
+        if dirs.iter().any(|dir| dir.holds_partitions && dir.state.is_online()) {
+            return None;
+        }
+        let paths: Vec<String> = dirs.iter().map(|dir| dir.state.path().display().to_string()).collect();
+        Some(StartError::new(
+            format!("all log directories failed: {}", paths.join(", ")),
+            "replace the disk, or restore the directories, and start again",
+        ))
+    }
+
     /// Where the metadata log is.
     pub fn metadata_dir(&self) -> MetadataPlace {
         let dirs = self.dirs.lock();
         let dir = &dirs[self.metadata];
         MetadataPlace {
             path: dir.log_dir.path().to_owned(),
-            directory_id: dir.id,
+            directory_id: dir.state.id(),
             context: self.context.clone(),
         }
     }
@@ -224,13 +299,17 @@ impl LogDirs {
         now_ms: i64,
     ) -> Result<OpenedLog, LogError> {
         let found = self.unopened.lock().remove(&topic_partition);
-        let (index, mut options, high_watermark) = {
+        let (index, state, mut options, high_watermark) = {
             let mut dirs = self.dirs.lock();
-            let index = found.unwrap_or_else(|| emptiest(&dirs));
+            let index = found.or_else(|| emptiest(&dirs)).ok_or_else(|| LogError::Offline {
+                topic_partition: topic_partition.clone(),
+                dir: dirs[0].log_dir.path().to_owned(),
+            })?;
             let dir = &mut dirs[index];
             dir.partitions += 1;
             let high_watermark = dir.high_watermarks.get(&topic_partition).copied().unwrap_or(Offset(0));
-            (index, dir.log_dir.open_options(&topic_partition, now_ms), high_watermark)
+            let options = dir.log_dir.open_options(&topic_partition, now_ms);
+            (index, Arc::clone(&dir.state), options, high_watermark)
         };
         options.config = config;
         options.topic_id = Some(topic_id);
@@ -245,13 +324,13 @@ impl LogDirs {
                 self.put_stray_aside(&topic_partition, index);
                 return self.open_log(topic_partition, topic_id, config, now_ms);
             }
-            other => other?,
+            other => other.inspect_err(|error| state.judge(error))?,
         };
         tell(&report);
         // One replica: what is in the log after a restart is all there is, and committed.
         let high_watermark =
             if found.is_some() { high_watermark.max(log.log_end_offset()) } else { Offset(0) };
-        Ok(OpenedLog { log, log_dir: index, high_watermark })
+        Ok(OpenedLog { log, dir: state, high_watermark })
     }
 
     /// Puts the directories aside that belong to no partition of this broker.
@@ -300,7 +379,10 @@ impl LogDirs {
 
     /// Removes the deleted files whose time has come, and those that the last process left.
     pub fn remove_deleted(&self, now_ms: i64) {
-        for path in std::mem::take(&mut *self.leftovers.lock()) {
+        let offline = self.offline_paths();
+        let can_be_reached = |path: &Path| !offline.iter().any(|dir| path.starts_with(dir));
+        let leftovers = std::mem::take(&mut *self.leftovers.lock());
+        for path in leftovers.into_iter().filter(|path| can_be_reached(path)) {
             if let Err(error) = self.context.disk().remove_dir(&path) {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a deleted log");
             }
@@ -311,6 +393,9 @@ impl LogDirs {
             std::mem::replace(&mut *removals, later)
         };
         for removal in due.into_values().flatten() {
+            if removal.path().is_some_and(|path| !can_be_reached(&path)) {
+                continue;
+            }
             let removed = match removal {
                 Removal::Log(log) => log.remove(),
                 Removal::Segments(segments) => segments.remove(),
@@ -340,10 +425,15 @@ impl LogDirs {
     /// Writes the checkpoints of recovery points, log starts and high watermarks, where they have changed.
     pub fn write_checkpoints(&self, partitions: &[Arc<Partition>]) {
         let mut dirs = self.dirs.lock();
-        for (index, dir) in dirs.iter_mut().enumerate().filter(|(_, dir)| dir.holds_partitions) {
-            let here: Vec<_> = partitions.iter().filter(|partition| partition.log_dir == index).collect();
+        for dir in dirs.iter_mut().filter(|dir| dir.holds_partitions && dir.state.is_online()) {
+            let index = dir.state.index();
+            let here: Vec<_> =
+                partitions.iter().filter(|partition| partition.dir().index() == index).collect();
             if let Err(error) = dir.write_checkpoints(&here) {
                 tracing::error!(%error, "cannot write a checkpoint");
+                if error.is_storage_failure() {
+                    dir.state.fail(&error);
+                }
             }
         }
     }
@@ -351,16 +441,16 @@ impl LogDirs {
     /// Closes all partitions, and says in each directory that it did: the last thing that happens there.
     pub fn close(&self, partitions: Vec<Arc<Partition>>, broker_epoch: i64, is_clean: bool) {
         let mut failed = BTreeSet::new();
-        for partition in &partitions {
+        for partition in partitions.iter().filter(|partition| partition.is_online()) {
             if let Err(error) = partition.close(clock::now_ms()) {
                 tracing::error!(%error, "cannot close a partition");
-                failed.insert(partition.log_dir);
+                failed.insert(partition.dir().index());
             }
         }
         self.write_checkpoints(&partitions);
         self.remove_deleted(i64::MAX - 1);
         for (index, dir) in std::mem::take(&mut *self.dirs.lock()).into_iter().enumerate() {
-            if !is_clean || failed.contains(&index) {
+            if !is_clean || !dir.state.is_online() || failed.contains(&index) {
                 continue;
             }
             if let Err(error) = dir.log_dir.write_clean_shutdown(broker_epoch) {
@@ -400,9 +490,10 @@ impl Dir {
     }
 }
 
-fn emptiest(dirs: &[Dir]) -> usize {
-    let holding = dirs.iter().enumerate().filter(|(_, dir)| dir.holds_partitions);
-    holding.min_by_key(|(_, dir)| dir.partitions).map_or(0, |(index, _)| index)
+/// The directory that has the fewest partitions, of those that can be used.
+fn emptiest(dirs: &[Dir]) -> Option<usize> {
+    let usable = dirs.iter().enumerate().filter(|(_, dir)| dir.holds_partitions && dir.state.is_online());
+    usable.min_by_key(|(_, dir)| dir.partitions).map(|(index, _)| index)
 }
 
 /// Makes sure that all directories belong to one cluster and this node; new ones are made theirs. Gives the cluster's id.

@@ -5,6 +5,7 @@ pub(crate) mod auto_create;
 pub mod clock;
 pub(crate) mod config;
 pub(crate) mod controller;
+pub(crate) mod dir_state;
 pub(crate) mod groups;
 pub(crate) mod identity;
 pub(crate) mod images;
@@ -123,8 +124,7 @@ impl Node {
             Arc::clone(&identity),
             Arc::clone(&config),
             Arc::clone(&images),
-            log_dirs.directory_ids(),
-            log_dirs.previous_broker_epoch(),
+            Arc::clone(&log_dirs),
             Arc::clone(&broker_epoch),
         );
         let advertised = with_bound_ports(&settings.listeners.advertised, &bound);
@@ -193,6 +193,7 @@ impl Node {
         tokio::select! {
             () = self.lifecycle.run() => unreachable!("heartbeats do not end"),
             () = self.jobs.run() => unreachable!("jobs do not end"),
+            failure = self.log_dirs.cannot_go_on() => failure,
             () = self.groups.run_timers() => unreachable!("timers do not end"),
             failure = &mut self.metadata_failed => match failure {
                 Ok(error) => error.into_start_error(),
@@ -203,13 +204,15 @@ impl Node {
 
     /// Stops in the reverse order of the start, so that what is on disk tells the next start that all is well.
     pub async fn stop(self) {
-        if self.controlled_shutdown {
+        let can_go_on = self.log_dirs.why_not_go_on().is_none();
+        if self.controlled_shutdown && can_go_on {
             self.lifecycle.leave().await;
         }
         self.network.stop();
         let broker_epoch = self.lifecycle.broker_epoch.load(std::sync::atomic::Ordering::SeqCst);
         self.controller.stop();
-        let is_clean = self.metadata.join().is_ok();
+        // The metadata thread is not waited for where it may hang on a disk that failed.
+        let is_clean = can_go_on && self.metadata.join().is_ok();
         self.log_dirs.close(self.partitions.all(), broker_epoch, is_clean);
     }
 }

@@ -79,10 +79,17 @@ impl Publisher {
         let keys: Vec<_> = removed.iter().map(|partition| (partition.topic_id, partition.index)).collect();
         self.partitions.update([], keys);
         for partition in removed {
+            // What lies in a directory that failed is found to be a stray when that can be used again.
+            if !partition.is_online() {
+                continue;
+            }
             let delay_ms = partition.settings().file_delete_delay_ms;
             match partition.delete(random::uuid()) {
                 Ok(deleted) => self.log_dirs.remove_later(deleted, clock::now_ms() + delay_ms),
-                Err(error) => tracing::error!(%error, "cannot delete a partition's directory"),
+                Err(error) => {
+                    tracing::error!(%error, "cannot delete a partition's directory");
+                    partition.dir().judge(&error);
+                }
             }
         }
     }

@@ -14,7 +14,9 @@ pub(super) mod tests;
 mod upkeep;
 
 use super::clock;
+use super::dir_state::DirState;
 use super::waiters::Waiters;
+use arc_swap::ArcSwap;
 use ottla_config::{TimestampType, TopicSettings};
 use ottla_log::{FileRegion, Log, LogError, LogReader, RollFacts};
 use ottla_protocol::records::{
@@ -47,8 +49,8 @@ pub struct Partition {
     pub topic_id: TopicId,
     /// Its number in the topic.
     pub index: i32,
-    /// Index of its log directory.
-    pub log_dir: usize,
+    /// Its log directory; another one after it was moved.
+    dir: ArcSwap<DirState>,
     /// Fetches that wait for it.
     pub waiters: Waiters,
     settings: RwLock<Arc<TopicSettings>>,
@@ -163,6 +165,7 @@ impl Partition {
         if !(-1..=1).contains(&acks) {
             return Err(ErrorCode::InvalidRequiredAcks.into());
         }
+        self.check_online()?;
         self.state.lock().replica.check_produce(acks)?;
         let settings = self.settings();
         let rules = Rules {
@@ -195,7 +198,8 @@ impl Partition {
 
     fn append_valid(&self, valid: ValidBatch<'_>, acks: i16, now_ms: i64) -> Result<Appended, AppendError> {
         let mut state = self.state.lock();
-        // Leadership may have gone while the records were looked at.
+        // Leadership, or the disk, may have gone while the records were looked at.
+        self.check_online()?;
         state.replica.check_produce(acks)?;
         let log_start_offset = state.log.log_start_offset();
         let facts = BatchFacts::of_header(&valid.batch.header(), None);
@@ -225,6 +229,7 @@ impl Partition {
     /// Appends a batch that this broker made itself.
     pub fn append(&self, batch: &[u8]) -> Result<Appended, AppendError> {
         let mut state = self.state.lock();
+        self.check_online()?;
         state.replica.check_produce(-1)?;
         let batch = BatchBytes::new(batch).map_err(|_| ErrorCode::UnknownServerError)?;
         let (facts, max_timestamp) =
@@ -250,17 +255,39 @@ impl Partition {
             max_timestamp,
             last_offset: Offset(state.log.log_end_offset().0 + i64::from(header.last_offset_delta)),
         };
-        if state.log.should_roll(&roll, now_ms).map_err(storage_error)? {
-            state.roll(now_ms).map_err(storage_error)?;
+        if state.log.should_roll(&roll, now_ms).map_err(|error| self.storage_error(error))? {
+            state.roll(now_ms).map_err(|error| self.storage_error(error))?;
         }
         let leader_epoch = state.replica.leader_epoch();
-        let appended = state.log.append(&mut batch, leader_epoch, now_ms).map_err(storage_error)?;
+        let appended =
+            state.log.append(&mut batch, leader_epoch, now_ms).map_err(|error| self.storage_error(error))?;
         state.producers.appended(facts, appended.first_offset, max_timestamp);
         if appended.is_flush_due {
-            state.log.flush(now_ms).map_err(storage_error)?;
+            state.log.flush(now_ms).map_err(|error| self.storage_error(error))?;
         }
         self.step(state, now_ms, Input::Appended { log_end_offset: state.log.log_end_offset() });
         Ok(appended.first_offset)
+    }
+
+    /// Its log directory.
+    pub fn dir(&self) -> Arc<DirState> {
+        self.dir.load_full()
+    }
+
+    /// Whether its log directory can be used.
+    pub fn is_online(&self) -> bool {
+        self.dir.load().is_online()
+    }
+
+    fn check_online(&self) -> Result<(), ErrorCode> {
+        self.dir.load().check_online()
+    }
+
+    /// Reports what the disk did, takes the directory offline if that is what it means, and gives what clients are told.
+    fn storage_error(&self, error: LogError) -> ErrorCode {
+        tracing::error!(%error, "the log failed");
+        self.dir.load().judge(&error);
+        ErrorCode::KafkaStorageError
     }
 
     /// Tells the replica what happened and carries out what follows.
@@ -300,6 +327,7 @@ impl Partition {
 
     /// Finds what a reader may get.
     pub fn read(&self, ask: &ReadAsk) -> Result<ReadOutcome, ErrorCode> {
+        self.check_online()?;
         let (offsets, epochs) = {
             let state = self.state.lock();
             state.replica.check_request(ask.current_leader_epoch, true).map_err(|refusal| refusal.error)?;
@@ -321,10 +349,11 @@ impl Partition {
         outcome.region = match read {
             Ok(read) => read.region,
             Err(LogError::OffsetOutOfRange { .. }) => return Err(ErrorCode::OffsetOutOfRange),
-            Err(error) => return Err(storage_error(error)),
+            Err(error) => return Err(self.storage_error(error)),
         };
         if ask.isolation == FetchIsolation::TxnCommitted && outcome.region.is_some() {
-            let aborted = self.reader.aborted_txns(ask.fetch_offset, end).map_err(storage_error)?;
+            let aborted =
+                self.reader.aborted_txns(ask.fetch_offset, end).map_err(|error| self.storage_error(error))?;
             outcome.aborted =
                 Some(aborted.into_iter().map(|one| (one.producer_id, one.first_offset)).collect());
         }
@@ -368,6 +397,7 @@ impl Partition {
         query: &Query,
         current_leader_epoch: LeaderEpoch,
     ) -> Result<list_offsets::Answer, ErrorCode> {
+        self.check_online()?;
         let (offsets, leader_epoch, epoch_start_offset, epochs) = {
             let state = self.state.lock();
             let needs_leader = query.replica_id != replica::fetch::DEBUGGING_REPLICA_ID;
@@ -383,7 +413,7 @@ impl Partition {
             Plan::SearchTimestamp(timestamp) => self.reader.offset_for_timestamp(timestamp),
             Plan::SearchMaxTimestamp => self.reader.offset_of_max_timestamp(),
         };
-        let found = found.map_err(storage_error)?.map(|found| Found {
+        let found = found.map_err(|error| self.storage_error(error))?.map(|found| Found {
             timestamp: found.timestamp,
             offset: found.offset,
             leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::NONE),
@@ -397,6 +427,7 @@ impl Partition {
         current_leader_epoch: LeaderEpoch,
         epoch: LeaderEpoch,
     ) -> Result<Option<EpochEnd>, ErrorCode> {
+        self.check_online()?;
         let state = self.state.lock();
         state.replica.check_request(current_leader_epoch, true).map_err(|refusal| refusal.error)?;
         Ok(epochs::end_of(&state.epochs(), epoch, state.log.log_end_offset()))
@@ -405,6 +436,7 @@ impl Partition {
     /// Moves the log's start to `offset` (−1: the high watermark); gives where it is then.
     pub fn delete_records(&self, offset: Offset) -> Result<Offset, ErrorCode> {
         let policy = self.settings().cleanup_policy;
+        self.check_online()?;
         let mut state = self.state.lock();
         state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
         let high_watermark = state.replica.high_watermark();
@@ -424,6 +456,7 @@ impl Partition {
 
     /// The idempotent producers that it remembers.
     pub fn producers(&self) -> Result<Vec<ActiveProducer>, ErrorCode> {
+        self.check_online()?;
         let state = self.state.lock();
         state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
         Ok(state.producers.active_producers().collect())
@@ -475,10 +508,4 @@ impl ReadOutcome {
         }
         self
     }
-}
-
-/// Reports what the disk did and gives what clients are told.
-fn storage_error(error: LogError) -> ErrorCode {
-    tracing::error!(%error, "the log failed");
-    ErrorCode::KafkaStorageError
 }

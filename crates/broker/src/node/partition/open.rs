@@ -3,6 +3,7 @@
 use super::{Partition, State};
 use crate::node::log_dirs::LogDirs;
 use crate::node::waiters::Waiters;
+use arc_swap::ArcSwap;
 use ottla_config::{BrokerSettings, TopicSettings};
 use ottla_log::{AbortedTxn, Log, LogConfig, LogError, TopicPartition};
 use ottla_metadata::Topic;
@@ -47,7 +48,7 @@ impl Partition {
             topic: topic.name.clone(),
             topic_id: topic.id,
             index,
-            log_dir: opened.log_dir,
+            dir: ArcSwap::new(opened.dir),
             waiters: Waiters::default(),
             settings: RwLock::new(Arc::new(settings)),
             reader: log.reader(),

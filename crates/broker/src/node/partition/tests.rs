@@ -14,7 +14,7 @@ const NOW: i64 = 1_700_000_000_000;
 const VERSION: i16 = 13;
 
 pub(in crate::node) struct World {
-    log_dirs: LogDirs,
+    pub(in crate::node) log_dirs: LogDirs,
     loaded: Loaded,
 }
 
@@ -25,11 +25,17 @@ impl World {
         World { log_dirs: LogDirs::open(&loaded.settings).unwrap(), loaded }
     }
 
-    /// The only partition of a topic, led by this node at an epoch.
+    /// The first partition of a topic, led by this node at an epoch.
     pub(in crate::node) fn partition(&self, leader_epoch: i32) -> Partition {
+        self.partition_of(0, leader_epoch)
+    }
+
+    /// A partition of a topic, led by this node at an epoch.
+    pub(in crate::node) fn partition_of(&self, index: i32, leader_epoch: i32) -> Partition {
         let topic = Topic { name: "t".into(), id: Uuid([7; 16]), partitions: Default::default() };
         let settings = TopicSettings::resolve(&self.loaded.config, &ConfigMap::new()).unwrap();
-        let opened = Partition::open(&self.log_dirs, &self.loaded.settings, NODE, &topic, 0, settings, NOW);
+        let opened =
+            Partition::open(&self.log_dirs, &self.loaded.settings, NODE, &topic, index, settings, NOW);
         let partition = opened.unwrap();
         let registration = Registration {
             leader: Some(NODE),
@@ -55,13 +61,17 @@ fn batch(base_sequence: i32, values: &[&str]) -> Vec<u8> {
     builder.build()
 }
 
-fn produce(partition: &Partition, base_sequence: i32, values: &[&str]) -> Result<i64, ErrorCode> {
+pub(in crate::node) fn produce(
+    partition: &Partition,
+    base_sequence: i32,
+    values: &[&str],
+) -> Result<i64, ErrorCode> {
     let appended = partition.produce(&batch(base_sequence, values), VERSION, -1, NOW);
     appended.map(|appended| appended.base_offset.0).map_err(|error| error.code)
 }
 
 /// The values from an offset on, as a consumer gets them.
-fn read(partition: &Partition, offset: i64) -> Result<Vec<String>, ErrorCode> {
+pub(in crate::node) fn read(partition: &Partition, offset: i64) -> Result<Vec<String>, ErrorCode> {
     let outcome = partition.read(&ReadAsk {
         fetch_offset: Offset(offset),
         current_leader_epoch: LeaderEpoch::NONE,
@@ -85,7 +95,7 @@ fn read(partition: &Partition, offset: i64) -> Result<Vec<String>, ErrorCode> {
     Ok(values)
 }
 
-fn ask(partition: &Partition, timestamp: i64) -> i64 {
+pub(in crate::node) fn ask(partition: &Partition, timestamp: i64) -> i64 {
     let query = Query { timestamp, replica_id: -1, isolation_level: 0, version: 11 };
     partition.list_offset(&query, LeaderEpoch::NONE).unwrap().offset.0
 }

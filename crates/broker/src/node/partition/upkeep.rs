@@ -32,6 +32,9 @@ impl Partition {
 
     /// Deletes segments that are too old or too many. Their files are still there, renamed.
     pub fn enforce_retention(&self, now_ms: i64) -> Result<DeletedSegments, LogError> {
+        if !self.is_online() {
+            return Ok(DeletedSegments::default());
+        }
         let settings = self.settings();
         let policy = RetentionPolicy {
             delete: settings.cleanup_policy.delete,
@@ -63,6 +66,9 @@ impl Partition {
 
     /// Flushes if `flush.ms` asks for it. The disk is waited for without the lock.
     pub fn flush_if_due(&self, now_ms: i64) -> Result<(), LogError> {
+        if !self.is_online() {
+            return Ok(());
+        }
         let flush = {
             let mut state = self.state.lock();
             if !state.log.is_flush_due(now_ms) {

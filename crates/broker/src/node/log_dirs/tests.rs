@@ -1,0 +1,80 @@
+//! Several directories of which one fails.
+
+use super::*;
+use crate::node::partition::tests::{World, ask, produce, read};
+use ottla_log::{CLEAN_SHUTDOWN_FILE, OffsetCheckpoint};
+use ottla_protocol::ErrorCode;
+use ottla_replica::partition::list_offsets::LATEST;
+
+struct Two {
+    _dir: tempfile::TempDir,
+    paths: [PathBuf; 2],
+}
+
+impl Two {
+    fn new() -> Two {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = [dir.path().join("a"), dir.path().join("b")];
+        Two { _dir: dir, paths }
+    }
+
+    fn open(&self) -> World {
+        World::open(Path::new(&format!("{},{}", self.paths[0].display(), self.paths[1].display())))
+    }
+}
+
+#[test]
+fn partitions_of_a_failed_directory_answer_a_storage_error_and_the_others_serve() {
+    let two = Two::new();
+    let world = two.open();
+    let (failed, serving) = (world.partition_of(0, 0), world.partition_of(1, 0));
+    assert_eq!((failed.dir().index(), serving.dir().index()), (0, 1), "each in the emptiest directory");
+    for partition in [&failed, &serving] {
+        assert_eq!(produce(partition, 0, &["a"]), Ok(0));
+    }
+    world.log_dirs.fail(0, &"the disk is gone");
+
+    let offline = ErrorCode::KafkaStorageError;
+    assert_eq!(produce(&failed, 1, &["b"]), Err(offline));
+    assert_eq!(read(&failed, 0), Err(offline));
+    assert_eq!(failed.delete_records(Offset(1)), Err(offline));
+    assert_eq!(failed.producers().err(), Some(offline));
+    assert_eq!(produce(&serving, 1, &["b"]), Ok(1));
+    assert_eq!(read(&serving, 0), Ok(vec!["a".into(), "b".into()]));
+    assert_eq!(ask(&serving, LATEST), 2);
+
+    assert_eq!(world.log_dirs.offline_ids(), [failed.dir().id()]);
+    let next = world.partition_of(2, 0);
+    assert_eq!(next.dir().index(), 1, "no new partition is placed in a directory that failed");
+}
+
+#[test]
+fn nothing_is_written_to_a_failed_directory() {
+    let two = Two::new();
+    let world = two.open();
+    let partitions = [world.partition_of(0, 0), world.partition_of(1, 0)].map(Arc::new);
+    for partition in &partitions {
+        assert_eq!(produce(partition, 0, &["a"]), Ok(0));
+    }
+    world.log_dirs.fail(0, &"the disk is gone");
+    world.log_dirs.close(partitions.to_vec(), 5, true);
+    for (path, is_written) in two.paths.iter().zip([false, true]) {
+        for file in [CLEAN_SHUTDOWN_FILE, OffsetCheckpoint::RecoveryPoint.file_name()] {
+            assert_eq!(path.join(file).exists(), is_written, "{file} in {}", path.display());
+        }
+    }
+    // The next start reads the other directory as one that was closed, this one as one that was not.
+    assert_eq!(two.open().log_dirs.previous_broker_epoch(), -1);
+}
+
+#[test]
+fn a_node_goes_on_until_its_last_directory_or_that_of_the_metadata_log_fails() {
+    let two = Two::new();
+    let log_dirs = two.open().log_dirs;
+    assert!(log_dirs.why_not_go_on().is_none());
+    log_dirs.fail(1, &"the disk is gone");
+    assert!(log_dirs.why_not_go_on().is_none());
+    log_dirs.fail(0, &"the disk is gone");
+    let error = log_dirs.why_not_go_on().unwrap();
+    assert!(error.cause.contains("metadata log"), "{error:?}");
+}
