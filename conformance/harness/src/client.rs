@@ -59,7 +59,12 @@ pub struct Client {
 impl Client {
     /// Connects to a broker on the loopback address.
     pub fn open(port: u16) -> Result<Client> {
-        Ok(Client { connection: Connection::open(port, LIMIT)? })
+        Client::open_patient(port, LIMIT)
+    }
+
+    /// Connects; an answer may take as long as `limit`.
+    pub fn open_patient(port: u16, limit: Duration) -> Result<Client> {
+        Ok(Client { connection: Connection::open(port, limit)? })
     }
 
     /// Sends a request and decodes the answer.

@@ -1,4 +1,4 @@
-//! `ottla-conformance [--under-test ottla|kafka] [--bench quick|full] [--write-compat] SUITE...`: runs suites; the exit code tells whether
+//! `ottla-conformance [--under-test ottla|kafka] [--bench WHAT] [--write-compat] SUITE...`: runs suites; the exit code tells whether
 //! all cases passed.
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// What is measured.
+enum Bench {
+    /// Ottla beside Kafka.
+    Kafka(bench::Size),
+    /// Many partitions.
+    Partitions(bench::partitions::Size),
+}
+
 fn run() -> Result<Totals> {
     let mut under_test = Kind::Ottla;
     let mut chosen = Vec::new();
@@ -41,9 +49,11 @@ fn run() -> Result<Totals> {
             },
             "--bench" => {
                 bench = Some(match args.next().as_deref() {
-                    Some("quick") => bench::Size::QUICK,
-                    Some("full") => bench::Size::FULL,
-                    other => bail!("--bench takes quick or full, not {other:?}"),
+                    Some("quick") => Bench::Kafka(bench::Size::QUICK),
+                    Some("full") => Bench::Kafka(bench::Size::FULL),
+                    Some("partitions-once") => Bench::Partitions(bench::partitions::Size::ONCE),
+                    Some("partitions") => Bench::Partitions(bench::partitions::Size::USUAL),
+                    other => bail!("--bench takes quick, full, partitions or partitions-once, not {other:?}"),
                 });
             }
             "--write-compat" => write_compat = true,
@@ -71,8 +81,10 @@ fn run() -> Result<Totals> {
         Err(_) => 21200,
     };
     let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
-    if let Some(size) = bench {
-        bench::run(&environment, size)?;
+    match bench {
+        Some(Bench::Kafka(size)) => bench::run(&environment, size)?,
+        Some(Bench::Partitions(size)) => bench::partitions::run(&environment, size)?,
+        None => {}
     }
     if write_compat {
         let (path, _, text) = compat::written(&environment)?;
