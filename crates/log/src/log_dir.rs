@@ -92,14 +92,24 @@ pub struct PartitionDir {
 }
 
 impl LogDir {
-    /// Locks a directory, made if it is not there, and reads what it says about itself. The note of a clean shutdown is
-    /// taken away: from now on only another one will count.
+    /// Locks a directory and begins to use it.
+    ///
+    /// # Errors
+    /// Those of [`lock`](LogDir::lock) and [`begin`](LogDir::begin).
+    pub fn open(context: &LogContext, path: &Path) -> Result<LogDir, LogDirError> {
+        let log_dir = LogDir::lock(context, path)?;
+        log_dir.begin()?;
+        Ok(log_dir)
+    }
+
+    /// Locks a directory, made if it is not there, and reads what it says about itself. Nothing in it is changed before
+    /// [`begin`](LogDir::begin): it may turn out to be somebody else's.
     ///
     /// Damaged checkpoints are no error: all logs are examined from their starts then, as Kafka does.
     ///
     /// # Errors
     /// [`LogDirError::Locked`]; what the disk says; what is wrong with `meta.properties`.
-    pub fn open(context: &LogContext, path: &Path) -> Result<LogDir, LogDirError> {
+    pub fn lock(context: &LogContext, path: &Path) -> Result<LogDir, LogDirError> {
         let disk = context.disk();
         make_dir(disk, path)?;
         let lock_path = path.join(LOCK_FILE);
@@ -121,11 +131,28 @@ impl LogDir {
             context: context.clone(),
             path: path.to_owned(),
             meta_properties,
-            clean_shutdown: take_clean_shutdown(disk, path)?,
+            clean_shutdown: read_clean_shutdown(disk, path)?,
             recovery_points,
             log_start_offsets,
             _lock: lock,
         })
+    }
+
+    /// Takes the note of a clean shutdown away: from now on only another one will count. The removal is durable before
+    /// anything is appended: a note that came back after a power failure would hide what that did.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn begin(&self) -> Result<(), LogDirError> {
+        if self.clean_shutdown.is_none() {
+            return Ok(());
+        }
+        let (disk, path) = (self.context.disk(), self.path.join(CLEAN_SHUTDOWN_FILE));
+        let remove = || {
+            disk.remove_file(&path)?;
+            disk.sync_dir(&self.path)
+        };
+        remove().map_err(refused("remove", &path))
     }
 
     /// The directory.
@@ -308,19 +335,13 @@ fn make_dir(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
     }
 }
 
-/// Reads and removes the note of a clean shutdown. The removal is durable before anything is appended: a note that
-/// came back after a power failure would hide what that did.
-fn take_clean_shutdown(disk: &dyn Disk, dir: &Path) -> Result<Option<Option<i64>>, LogDirError> {
+/// Reads the note of a clean shutdown.
+fn read_clean_shutdown(disk: &dyn Disk, dir: &Path) -> Result<Option<Option<i64>>, LogDirError> {
     let path = dir.join(CLEAN_SHUTDOWN_FILE);
     if !exists(disk, &path).map_err(refused("look at", &path))? {
         return Ok(None);
     }
     let text = read_file(disk, &path, CLEAN_SHUTDOWN_SIZE_MAX).map_err(refused("read", &path))?;
-    let remove = || {
-        disk.remove_file(&path)?;
-        disk.sync_dir(dir)
-    };
-    remove().map_err(refused("remove", &path))?;
     Ok(Some(broker_epoch_of(&String::from_utf8_lossy(&text))))
 }
 

@@ -59,7 +59,8 @@ for_controller!(
     CreatePartitions CreatePartitionsRequest,
     AlterConfigs AlterConfigsRequest,
     IncrementalAlterConfigs IncrementalAlterConfigsRequest,
-    AllocateProducerIds AllocateProducerIdsRequest
+    AllocateProducerIds AllocateProducerIdsRequest,
+    AssignReplicasToDirs AssignReplicasToDirsRequest
 );
 
 /// Asks the controller; cheap to clone.

@@ -104,6 +104,7 @@ impl Lifecycle {
             want_fence: false,
             want_shut_down,
             offline_log_dirs: self.log_dirs.offline_ids(),
+            cordoned_log_dirs: Some(self.log_dirs.cordoned_ids()),
             ..BrokerHeartbeatRequest::default()
         };
         let response = self.controller.ask(request).await?;

@@ -1,26 +1,31 @@
 //! The directories of `log.dirs`: whose they are, which partition is in which, what their checkpoints say.
 
+mod claim;
+mod placement;
+#[cfg(test)]
+mod tests;
+
 use super::clock;
 use super::dir_state::{DirState, Failures};
 use super::partition::Partition;
 use super::random;
+use claim::Found;
 use ottla_config::{BrokerSettings, StartError};
-use ottla_log::disk::RealDisk;
+use ottla_log::disk::{Disk, RealDisk};
 use ottla_log::{
     DeletedLog, DeletedSegments, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError, LogError,
     MetaProperties, OffsetCheckpoint, RecoveryReport, TopicPartition,
 };
 use ottla_protocol::{Offset, TopicId, Uuid};
 use parking_lot::Mutex;
+use placement::Candidate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-
-#[cfg(test)]
-mod tests;
 
 /// The topic whose log is not a partition's.
 const METADATA_TOPIC: &str = "__cluster_metadata";
@@ -38,12 +43,16 @@ pub struct LogDirs {
     /// Directories that hold partitions, in the order of `log.dirs`; the metadata log's own comes behind them.
     dirs: Mutex<Vec<Dir>>,
     /// Directories of partitions that were found at the start and that nobody has opened yet.
-    unopened: Mutex<BTreeMap<TopicPartition, usize>>,
+    unopened: Mutex<BTreeMap<TopicPartition, Vec<usize>>>,
     /// Directories whose removal the last process did not finish.
     leftovers: Mutex<Vec<PathBuf>>,
     removals: Mutex<BTreeMap<i64, Vec<Removal>>>,
     removal_added: Notify,
     failures: Failures,
+    /// Indexes of directories that get no new partitions (KIP-1066).
+    cordoned: Mutex<BTreeSet<usize>>,
+    /// Where partitions are to be that are not there yet.
+    wished: Mutex<BTreeMap<TopicPartition, usize>>,
 }
 
 /// Files whose names already say that they are gone.
@@ -77,10 +86,12 @@ impl From<DeletedSegments> for Removal {
 }
 
 struct Dir {
-    log_dir: LogDir,
+    /// Missing if it could not be used when the process started.
+    log_dir: Option<LogDir>,
     state: Arc<DirState>,
     holds_partitions: bool,
-    partitions: usize,
+    /// How many logs it has.
+    logs: usize,
     high_watermarks: BTreeMap<TopicPartition, Offset>,
     /// What the checkpoints were last written with.
     checkpointed: Vec<(OffsetCheckpoint, BTreeMap<TopicPartition, Offset>)>,
@@ -135,37 +146,53 @@ impl LogDirs {
             paths.push(metadata_path);
             paths.len() - 1
         });
-        let opened = paths.iter().map(|path| LogDir::open(&context, path).map_err(into_start_error));
-        let mut log_dirs = opened.collect::<Result<Vec<LogDir>, StartError>>()?;
-        let cluster_id = claim(&mut log_dirs, settings.roles.node_id)?;
-        let mut unopened = BTreeMap::new();
-        let mut leftovers = Vec::new();
-        let mut dirs = Vec::new();
-        let failures = Failures::default();
-        for (index, log_dir) in log_dirs.into_iter().enumerate() {
-            for found in log_dir.partitions().map_err(into_start_error)? {
-                match found.kind {
-                    DirKind::Current if &*found.topic_partition.topic != METADATA_TOPIC => {
-                        unopened.insert(found.topic_partition, index);
-                    }
-                    // Its removal was interrupted.
-                    DirKind::Delete => leftovers.push(found.path),
-                    DirKind::Current | DirKind::Future | DirKind::Stray => {}
-                }
+        let found: Vec<(PathBuf, Found)> =
+            paths.iter().map(|path| (path.clone(), look(context.disk(), path))).collect();
+        let cluster_id = claim::check(&found, metadata, settings.roles.node_id)?;
+        let cluster_id = cluster_id.unwrap_or_else(new_cluster_id);
+        let mut locked = lock_all(&context, &found)?;
+        if let Some(Err(error)) = locked.get_mut(metadata) {
+            return Err(std::mem::replace(error, StartError::new("", "")));
+        }
+        // The metadata log's directory last: that it is made ready says that all are (see `claim`).
+        let order = (0..locked.len()).filter(|index| *index != metadata).chain([metadata]);
+        for index in order {
+            if let Ok(log_dir) = &mut locked[index]
+                && let Err(error) = make_ready(log_dir, &cluster_id, settings.roles.node_id)
+            {
+                locked[index] = Err(into_start_error(error));
             }
-            let high_watermarks = log_dir.read_checkpoint(OffsetCheckpoint::Replication).unwrap_or_default();
-            let id = log_dir.meta_properties().and_then(|meta| meta.directory_id).unwrap_or_default();
-            let holds_partitions = index < with_partitions;
+        }
+        let failures = Failures::default();
+        let mut logs = FoundLogs::default();
+        let mut dirs = Vec::new();
+        for (index, (locked, path)) in locked.into_iter().zip(&paths).enumerate() {
+            let id_of = |log_dir: &LogDir| log_dir.meta_properties().and_then(|meta| meta.directory_id);
+            let id = locked.as_ref().ok().and_then(id_of).unwrap_or_default();
+            let state = DirState::online(index, path, id, failures.clone());
+            let in_use = locked.and_then(|log_dir| {
+                let count = logs.add(index, &log_dir).map_err(into_start_error)?;
+                Ok((log_dir, count))
+            });
+            let (log_dir, count) = match in_use {
+                Ok((log_dir, count)) => (Some(log_dir), count),
+                Err(error) => {
+                    state.fail(&error.cause);
+                    (None, 0)
+                }
+            };
+            let checkpointed = |log_dir: &LogDir| log_dir.read_checkpoint(OffsetCheckpoint::Replication).ok();
             dirs.push(Dir {
-                state: DirState::online(index, log_dir.path(), id, failures.clone()),
+                high_watermarks: log_dir.as_ref().and_then(checkpointed).unwrap_or_default(),
                 log_dir,
-                holds_partitions,
-                partitions: 0,
-                high_watermarks,
+                state,
+                holds_partitions: index < with_partitions,
+                logs: count,
                 checkpointed: Vec::new(),
             });
         }
-        Ok(LogDirs {
+        let FoundLogs { unopened, leftovers } = logs;
+        let log_dirs = LogDirs {
             context,
             cluster_id,
             metadata,
@@ -175,7 +202,14 @@ impl LogDirs {
             removals: Mutex::default(),
             removal_added: Notify::new(),
             failures,
-        })
+            cordoned: Mutex::default(),
+            wished: Mutex::default(),
+        };
+        log_dirs.cordon(&settings.log.cordoned_log_dirs);
+        if let Some(error) = log_dirs.why_not_go_on() {
+            return Err(error);
+        }
+        Ok(log_dirs)
     }
 
     /// The cluster that the directories belong to.
@@ -183,23 +217,25 @@ impl LogDirs {
         &self.cluster_id
     }
 
-    /// Ids of the directories that hold partitions.
+    /// Ids of the directories that hold partitions and can be used.
     pub fn directory_ids(&self) -> Vec<Uuid> {
-        self.dirs.lock().iter().filter(|dir| dir.holds_partitions).map(|dir| dir.state.id()).collect()
+        let dirs = self.dirs.lock();
+        let usable = dirs.iter().filter(|dir| dir.holds_partitions && dir.state.is_online());
+        usable.map(|dir| dir.state.id()).collect()
     }
 
     /// Absolute paths of the directories that hold partitions.
     pub fn paths(&self) -> Vec<String> {
         let dirs = self.dirs.lock();
         let holding = dirs.iter().filter(|dir| dir.holds_partitions);
-        holding.map(|dir| dir.log_dir.path().display().to_string()).collect()
+        holding.map(|dir| dir.state.path().display().to_string()).collect()
     }
 
     /// Epoch of the incarnation before this one, if it closed all directories; otherwise −1.
     pub fn previous_broker_epoch(&self) -> i64 {
         let dirs = self.dirs.lock();
         let epochs: BTreeSet<Option<i64>> =
-            dirs.iter().map(|dir| dir.log_dir.previous_broker_epoch()).collect();
+            dirs.iter().map(|dir| dir.log_dir.as_ref()?.previous_broker_epoch()).collect();
         match epochs.first() {
             Some(Some(epoch)) if epochs.len() == 1 => *epoch,
             _ => -1,
@@ -215,7 +251,8 @@ impl LogDirs {
     /// Ids of the directories that failed.
     pub(super) fn offline_ids(&self) -> Vec<Uuid> {
         let dirs = self.dirs.lock();
-        dirs.iter().filter(|dir| !dir.state.is_online()).map(|dir| dir.state.id()).collect()
+        let failed = dirs.iter().filter(|dir| !dir.state.is_online()).map(|dir| dir.state.id());
+        failed.filter(|id| *id != Uuid::ZERO).collect()
     }
 
     fn offline_paths(&self) -> Vec<PathBuf> {
@@ -268,7 +305,7 @@ impl LogDirs {
         let dirs = self.dirs.lock();
         let dir = &dirs[self.metadata];
         MetadataPlace {
-            path: dir.log_dir.path().to_owned(),
+            path: dir.state.path().to_owned(),
             directory_id: dir.state.id(),
             context: self.context.clone(),
         }
@@ -282,7 +319,11 @@ impl LogDirs {
         config: LogConfig,
         now_ms: i64,
     ) -> Result<Log, LogError> {
-        let mut options = self.dirs.lock()[self.metadata].log_dir.open_options(&topic_partition, now_ms);
+        let mut options = {
+            let dirs = self.dirs.lock();
+            let log_dir = dirs[self.metadata].log_dir.as_ref();
+            log_dir.expect("without it there is no start").open_options(&topic_partition, now_ms)
+        };
         options.config = config;
         options.topic_id = Some(topic_id);
         let (log, report) = Log::open(&self.context, options)?;
@@ -290,26 +331,28 @@ impl LogDirs {
         Ok(log)
     }
 
-    /// Opens a partition's log where it is, or begins one in the directory that has the fewest.
+    /// Opens a partition's log where it is, or begins one in the directory that the rule says. `assigned` is where the
+    /// metadata has it.
     pub fn open_log(
         &self,
         topic_partition: TopicPartition,
         topic_id: TopicId,
+        assigned: Uuid,
         config: LogConfig,
         now_ms: i64,
     ) -> Result<OpenedLog, LogError> {
-        let found = self.unopened.lock().remove(&topic_partition);
-        let (index, state, mut options, high_watermark) = {
-            let mut dirs = self.dirs.lock();
-            let index = found.or_else(|| emptiest(&dirs)).ok_or_else(|| LogError::Offline {
-                topic_partition: topic_partition.clone(),
-                dir: dirs[0].log_dir.path().to_owned(),
-            })?;
-            let dir = &mut dirs[index];
-            dir.partitions += 1;
+        let found = self.found(&topic_partition, assigned);
+        let index = found.or_else(|| self.place(&topic_partition, assigned));
+        let index = index.ok_or_else(|| LogError::Offline {
+            topic_partition: topic_partition.clone(),
+            dir: self.path_of(assigned),
+        })?;
+        let (state, mut options, high_watermark) = {
+            let dirs = self.dirs.lock();
+            let dir = &dirs[index];
+            let log_dir = dir.log_dir.as_ref().expect("only a directory that can be used was chosen");
             let high_watermark = dir.high_watermarks.get(&topic_partition).copied().unwrap_or(Offset(0));
-            let options = dir.log_dir.open_options(&topic_partition, now_ms);
-            (index, Arc::clone(&dir.state), options, high_watermark)
+            (Arc::clone(&dir.state), log_dir.open_options(&topic_partition, now_ms), high_watermark)
         };
         options.config = config;
         options.topic_id = Some(topic_id);
@@ -322,7 +365,7 @@ impl LogDirs {
             Err(LogError::InconsistentTopicId { .. }) if found.is_some() => {
                 // An earlier topic of this name was deleted, and the process ended before its directory was.
                 self.put_stray_aside(&topic_partition, index);
-                return self.open_log(topic_partition, topic_id, config, now_ms);
+                return self.open_log(topic_partition, topic_id, assigned, config, now_ms);
             }
             other => other.inspect_err(|error| state.judge(error))?,
         };
@@ -333,17 +376,86 @@ impl LogDirs {
         Ok(OpenedLog { log, dir: state, high_watermark })
     }
 
+    /// Where a partition's log was found at the start. If it is in two directories, the process was stopped between the
+    /// renames of a move: the one that the metadata names counts, and the other one is removed.
+    fn found(&self, topic_partition: &TopicPartition, assigned: Uuid) -> Option<usize> {
+        let found = self.unopened.lock().remove(topic_partition)?;
+        let chosen = {
+            let dirs = self.dirs.lock();
+            let is_assigned = |index: &&usize| dirs[**index].state.id() == assigned;
+            *found.iter().find(is_assigned).or(found.first())?
+        };
+        for index in found.into_iter().filter(|index| *index != chosen) {
+            self.put_stray_aside(topic_partition, index);
+        }
+        Some(chosen)
+    }
+
+    /// Chooses the directory of a new log.
+    fn place(&self, topic_partition: &TopicPartition, assigned: Uuid) -> Option<usize> {
+        let wished = self.wished.lock().remove(topic_partition);
+        let cordoned = self.cordoned.lock();
+        let mut dirs = self.dirs.lock();
+        let candidate = |(index, dir): (usize, &Dir)| Candidate {
+            id: dir.state.id(),
+            is_online: dir.state.is_online(),
+            is_cordoned: cordoned.contains(&index),
+            logs: dir.logs,
+        };
+        let holding = dirs.iter().take_while(|dir| dir.holds_partitions);
+        let candidates: Vec<Candidate> = holding.enumerate().map(candidate).collect();
+        let index = placement::place(&candidates, assigned, wished)?;
+        dirs[index].logs += 1;
+        Some(index)
+    }
+
+    /// The path of a directory, or its id where that is not known.
+    fn path_of(&self, id: Uuid) -> PathBuf {
+        let dirs = self.dirs.lock();
+        let found = dirs.iter().find(|dir| dir.state.id() == id);
+        found.map_or_else(|| id.to_string().into(), |dir| dir.state.path().to_owned())
+    }
+
+    /// A log is no longer in a directory.
+    pub(super) fn forget_log(&self, index: usize) {
+        let dir = &mut self.dirs.lock()[index];
+        dir.logs = dir.logs.saturating_sub(1);
+    }
+
+    /// `cordoned.log.dirs` names the directories that get no new partitions.
+    pub(super) fn cordon(&self, paths: &[String]) {
+        let paths: Vec<PathBuf> = paths.iter().filter_map(|path| absolute(path).ok()).collect();
+        let dirs = self.dirs.lock();
+        let named = dirs.iter().filter(|dir| paths.iter().any(|path| path == dir.state.path()));
+        let named = named.map(|dir| dir.state.index()).collect();
+        drop(dirs);
+        *self.cordoned.lock() = named;
+    }
+
+    /// Ids of the directories that get no new partitions.
+    pub(super) fn cordoned_ids(&self) -> Vec<Uuid> {
+        let cordoned = self.cordoned.lock().clone();
+        let dirs = self.dirs.lock();
+        cordoned.into_iter().map(|index| dirs[index].state.id()).collect()
+    }
+
     /// Puts the directories aside that belong to no partition of this broker.
     pub(crate) fn put_strays_aside(&self) {
-        for (topic_partition, index) in std::mem::take(&mut *self.unopened.lock()) {
-            self.put_stray_aside(&topic_partition, index);
+        for (topic_partition, indexes) in std::mem::take(&mut *self.unopened.lock()) {
+            for index in indexes {
+                self.put_stray_aside(&topic_partition, index);
+            }
         }
     }
 
     fn put_stray_aside(&self, topic_partition: &TopicPartition, index: usize) {
         let unique = u128::from_be_bytes(random::uuid().0);
-        match self.dirs.lock()[index].log_dir.put_stray_aside(topic_partition, unique) {
+        let mut dirs = self.dirs.lock();
+        let dir = &mut dirs[index];
+        let Some(log_dir) = &dir.log_dir else { return };
+        match log_dir.put_stray_aside(topic_partition, unique) {
             Ok(path) => {
+                dir.logs = dir.logs.saturating_sub(1);
                 let path = path.display();
                 tracing::warn!(%topic_partition, %path, "a directory belongs to no partition of this broker; put aside");
             }
@@ -411,10 +523,10 @@ impl LogDirs {
         let dirs = self.dirs.lock();
         let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         let usage = |(index, dir): (usize, &Dir)| {
-            let space = dir.log_dir.space().ok();
+            let space = dir.log_dir.as_ref().and_then(|log_dir| log_dir.space().ok());
             LogDirUsage {
                 index,
-                path: dir.log_dir.path().display().to_string(),
+                path: dir.state.path().display().to_string(),
                 total_bytes: space.map_or(-1, |space| number(space.total)),
                 usable_bytes: space.map_or(-1, |space| number(space.usable)),
             }
@@ -453,7 +565,8 @@ impl LogDirs {
             if !is_clean || !dir.state.is_online() || failed.contains(&index) {
                 continue;
             }
-            if let Err(error) = dir.log_dir.write_clean_shutdown(broker_epoch) {
+            let Some(log_dir) = dir.log_dir else { continue };
+            if let Err(error) = log_dir.write_clean_shutdown(broker_epoch) {
                 tracing::error!(%error, "cannot note the clean shutdown");
             }
         }
@@ -474,6 +587,7 @@ impl Dir {
             recovery_points.insert(topic_partition.clone(), offsets.recovery_point);
             high_watermarks.insert(topic_partition, offsets.high_watermark);
         }
+        let Some(log_dir) = &self.log_dir else { return Ok(()) };
         let now = vec![
             (OffsetCheckpoint::RecoveryPoint, recovery_points),
             (OffsetCheckpoint::LogStartOffset, log_start_offsets),
@@ -482,7 +596,7 @@ impl Dir {
         for written in &now {
             if !self.checkpointed.contains(written) {
                 let (which, offsets) = written;
-                self.log_dir.write_checkpoint(*which, offsets.iter().map(|(key, offset)| (key, *offset)))?;
+                log_dir.write_checkpoint(*which, offsets.iter().map(|(key, offset)| (key, *offset)))?;
             }
         }
         self.checkpointed = now;
@@ -490,48 +604,71 @@ impl Dir {
     }
 }
 
-/// The directory that has the fewest partitions, of those that can be used.
-fn emptiest(dirs: &[Dir]) -> Option<usize> {
-    let usable = dirs.iter().enumerate().filter(|(_, dir)| dir.holds_partitions && dir.state.is_online());
-    usable.min_by_key(|(_, dir)| dir.partitions).map(|(index, _)| index)
+/// Partitions' directories, as they are found at the start.
+#[derive(Default)]
+struct FoundLogs {
+    unopened: BTreeMap<TopicPartition, Vec<usize>>,
+    leftovers: Vec<PathBuf>,
 }
 
-/// Makes sure that all directories belong to one cluster and this node; new ones are made theirs. Gives the cluster's id.
-fn claim(log_dirs: &mut [LogDir], node_id: i32) -> Result<String, StartError> {
-    let mut cluster_id: Option<(String, PathBuf)> = None;
-    for log_dir in log_dirs.iter() {
-        let Some(meta) = log_dir.meta_properties() else { continue };
-        let path = log_dir.path();
-        if let Some(found) = meta.node_id.filter(|found| *found != node_id) {
-            return Err(StartError::new(
-                format!("{} belongs to node {found}, and node.id is {node_id}", path.display()),
-                format!("set node.id={found}, or give this node another directory in log.dirs"),
-            ));
-        }
-        match (&cluster_id, &meta.cluster_id) {
-            (Some((known, other)), Some(found)) if known != found => {
-                return Err(StartError::new(
-                    format!(
-                        "{} belongs to cluster {found}, and {} to cluster {known}",
-                        path.display(),
-                        other.display()
-                    ),
-                    "take the directory that does not belong here out of log.dirs",
-                ));
+impl FoundLogs {
+    /// Takes note of what is in a directory; gives the number of its logs.
+    fn add(&mut self, index: usize, log_dir: &LogDir) -> Result<usize, LogDirError> {
+        let mut count = 0;
+        for found in log_dir.partitions()? {
+            match found.kind {
+                DirKind::Current if &*found.topic_partition.topic != METADATA_TOPIC => {
+                    self.unopened.entry(found.topic_partition).or_default().push(index);
+                    count += 1;
+                }
+                // Its removal was interrupted.
+                DirKind::Delete => self.leftovers.push(found.path),
+                DirKind::Current | DirKind::Future | DirKind::Stray => {}
             }
-            (None, Some(found)) => cluster_id = Some((found.clone(), path.to_owned())),
-            _ => {}
         }
+        Ok(count)
     }
-    let cluster_id = cluster_id.map_or_else(new_cluster_id, |(id, _)| id);
-    for log_dir in log_dirs {
-        let has_id = log_dir.meta_properties().is_some_and(|meta| meta.directory_id.is_some());
-        if !has_id {
-            let meta = MetaProperties::new(cluster_id.clone(), node_id, random::uuid());
-            log_dir.set_meta_properties(meta).map_err(into_start_error)?;
+}
+
+/// What there is at a path, without touching it.
+fn look(disk: &dyn Disk, path: &Path) -> Found {
+    match MetaProperties::read(disk, path) {
+        Ok(None) => Found::Unformatted,
+        Ok(Some(meta)) => {
+            let entries = disk.list(path).unwrap_or_default();
+            Found::Formatted { meta, has_logs: entries.iter().any(|entry| entry.is_dir) }
         }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Found::Unknown(error.to_string()),
+        Err(error) => Found::Unreadable(error.to_string()),
     }
-    Ok(cluster_id)
+}
+
+/// Locks all directories that can be read. One that another process has stops the start; one that the disk refuses does
+/// not.
+fn lock_all(
+    context: &LogContext,
+    found: &[(PathBuf, Found)],
+) -> Result<Vec<Result<LogDir, StartError>>, StartError> {
+    let lock = |(path, found): &(PathBuf, Found)| match found {
+        Found::Unreadable(why) => Ok(Err(StartError::new(
+            format!("{} cannot be read: {why}", path.display()),
+            "look at the disk and the directory's permissions",
+        ))),
+        _ => match LogDir::lock(context, path) {
+            Err(error @ LogDirError::Locked { .. }) => Err(into_start_error(error)),
+            other => Ok(other.map_err(into_start_error)),
+        },
+    };
+    found.iter().map(lock).collect()
+}
+
+/// Makes a directory this node's, if it is not yet, and begins to use it.
+fn make_ready(log_dir: &mut LogDir, cluster_id: &str, node_id: i32) -> Result<(), LogDirError> {
+    let has_id = log_dir.meta_properties().is_some_and(|meta| meta.directory_id.is_some());
+    if !has_id {
+        log_dir.set_meta_properties(MetaProperties::new(cluster_id, node_id, random::uuid()))?;
+    }
+    log_dir.begin()
 }
 
 /// The id of a new cluster: `CLUSTER_ID` if the container was given one.
@@ -548,6 +685,9 @@ fn into_start_error(error: LogDirError) -> StartError {
     let fix = match &error {
         LogDirError::Locked { .. } => "stop the broker that runs there, or set log.dirs to another directory",
         LogDirError::NotADirectory { .. } => "set log.dirs to a directory",
+        LogDirError::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            "mount it for writing, or set log.dirs to another directory"
+        }
         _ => "look at the directory and its permissions, or set log.dirs to another one",
     };
     StartError::new(error.to_string(), fix)

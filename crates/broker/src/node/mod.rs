@@ -5,6 +5,7 @@ pub(crate) mod auto_create;
 pub mod clock;
 pub(crate) mod config;
 pub(crate) mod controller;
+mod dir_assignments;
 pub(crate) mod dir_state;
 pub(crate) mod groups;
 pub(crate) mod identity;
@@ -26,6 +27,7 @@ use crate::net::{ConnectionLimits, Limits, Network, SocketOptions, bind};
 use auto_create::AutoCreate;
 use config::Config;
 use controller::ControllerHandle;
+use dir_assignments::DirAssignments;
 use groups::Groups;
 use identity::Identity;
 use images::Images;
@@ -59,6 +61,8 @@ pub struct Node {
     metadata_failed: oneshot::Receiver<MetadataError>,
     partitions: Arc<Partitions>,
     log_dirs: Arc<LogDirs>,
+    assignments: Arc<DirAssignments>,
+    node_id: BrokerId,
     /// `controlled.shutdown.enable`.
     controlled_shutdown: bool,
 }
@@ -83,6 +87,7 @@ impl Node {
     pub async fn start(loaded: Loaded) -> Result<(Node, Ready), StartError> {
         let Loaded { config: layers, settings, .. } = loaded;
         alone::check(&settings)?;
+        clock::check(clock::now_ms())?;
         // Before anything is written: a port that is taken is the most usual reason not to start.
         let (sockets, bound) =
             bind_all(&settings.listeners.listeners, socket_options(&layers, &settings.network))?;
@@ -95,7 +100,9 @@ impl Node {
         let config = Arc::new(Config::new(layers, settings));
         let settings = config.current().clone();
         let groups = Arc::new(Groups::new(Arc::clone(&images), group_settings(&settings)));
+        let assignments = Arc::new(DirAssignments::default());
         let publisher = Publisher {
+            assignments: Arc::clone(&assignments),
             images: Arc::clone(&images),
             partitions: Arc::clone(&partitions),
             log_dirs: Arc::clone(&log_dirs),
@@ -183,6 +190,8 @@ impl Node {
             metadata_failed,
             partitions,
             log_dirs,
+            assignments,
+            node_id,
             controlled_shutdown: settings.roles.controlled_shutdown_enable,
         };
         Ok((node, ready))
@@ -193,6 +202,9 @@ impl Node {
         tokio::select! {
             () = self.lifecycle.run() => unreachable!("heartbeats do not end"),
             () = self.jobs.run() => unreachable!("jobs do not end"),
+            () = self.assignments.run(&self.controller, self.node_id, &self.lifecycle.broker_epoch) => {
+                unreachable!("there is always more to tell")
+            }
             failure = self.log_dirs.cannot_go_on() => failure,
             () = self.groups.run_timers() => unreachable!("timers do not end"),
             failure = &mut self.metadata_failed => match failure {

@@ -1,6 +1,7 @@
 //! Follows the metadata: makes this broker into what a new image says of it, then shows the image to everybody.
 
 use super::config::Config;
+use super::dir_assignments::DirAssignments;
 use super::groups::{Groups, OFFSETS_TOPIC};
 use super::identity::Identity;
 use super::images::Images;
@@ -23,6 +24,8 @@ pub(super) struct Publisher {
     pub partitions: Arc<Partitions>,
     /// Their directories.
     pub log_dirs: Arc<LogDirs>,
+    /// Where the controller is told which directory each is in.
+    pub assignments: Arc<DirAssignments>,
     /// The group coordinators.
     pub groups: Arc<Groups>,
     /// This broker's configuration.
@@ -36,6 +39,7 @@ impl Publisher {
     pub(super) fn publish(&mut self, image: &Arc<Image>, changes: &Changes) {
         if changes.configs.iter().any(|resource| self.concerns_this_broker(resource)) {
             self.config.follow(image, self.identity.node_id);
+            self.log_dirs.cordon(&self.config.current().log.cordoned_log_dirs);
             // The defaults of all topics may have changed.
             for partition in self.partitions.all() {
                 self.configure(image, &partition);
@@ -85,7 +89,10 @@ impl Publisher {
             }
             let delay_ms = partition.settings().file_delete_delay_ms;
             match partition.delete(random::uuid()) {
-                Ok(deleted) => self.log_dirs.remove_later(deleted, clock::now_ms() + delay_ms),
+                Ok(deleted) => {
+                    self.log_dirs.forget_log(partition.dir().index());
+                    self.log_dirs.remove_later(deleted, clock::now_ms() + delay_ms);
+                }
                 Err(error) => {
                     tracing::error!(%error, "cannot delete a partition's directory");
                     partition.dir().judge(&error);
@@ -116,6 +123,10 @@ impl Publisher {
                         None => continue,
                     },
                 };
+                let dir = partition.dir();
+                if dir.is_online() && assigned.directory(self.identity.node_id) != Some(dir.id()) {
+                    self.assignments.tell(*topic_id, *index, dir.id());
+                }
                 let was = (partition.is_leader(), partition.leader_epoch());
                 partition.register(registration(assigned), clock::now_ms());
                 let is = (partition.is_leader(), partition.leader_epoch());

@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use ottla_config::{BrokerSettings, TopicSettings};
 use ottla_log::{AbortedTxn, Log, LogConfig, LogError, TopicPartition};
 use ottla_metadata::Topic;
-use ottla_protocol::BrokerId;
 use ottla_protocol::records::control::EndTransactionMarker;
 use ottla_protocol::records::{RecordBatch, producer_snapshot};
+use ottla_protocol::{BrokerId, Uuid};
 use ottla_replica::partition::{self as replica, FlushAcksAll, LogOffsets};
 use ottla_replica::producer::{BatchFacts, CompletedTransaction, ProducerState};
 use parking_lot::{Mutex, RwLock};
@@ -33,7 +33,9 @@ impl Partition {
         now_ms: i64,
     ) -> Result<Partition, OpenError> {
         let topic_partition = TopicPartition::new(&*topic.name, index);
-        let opened = log_dirs.open_log(topic_partition, topic.id, log_config(&settings), now_ms)?;
+        let assigned = topic.partitions.get(&index).and_then(|partition| partition.directory(node_id));
+        let assigned = assigned.unwrap_or(Uuid::UNASSIGNED_DIR);
+        let opened = log_dirs.open_log(topic_partition, topic.id, assigned, log_config(&settings), now_ms)?;
         let mut log = opened.log;
         let expiration_ms = broker.log.producer_id_expiration_ms.into();
         let producers = read_producers(&mut log, now_ms, expiration_ms)?;

@@ -1,0 +1,147 @@
+//! Tells the controller in which log directory this broker's partitions lie (AssignReplicasToDirs, KIP-858): it must know
+//! whom to take leadership from when a directory fails.
+//!
+//! Where a broker has one directory the controller knows without being told. Otherwise the broker chooses one for each new
+//! partition, and the publisher notices that the image names another.
+
+use super::controller::ControllerHandle;
+use ottla_protocol::messages::assign_replicas_to_dirs_request::{DirectoryData, PartitionData, TopicData};
+use ottla_protocol::messages::{AssignReplicasToDirsRequest, AssignReplicasToDirsResponse};
+use ottla_protocol::{BrokerId, ErrorCode, TopicId, Uuid};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Partitions in one request.
+const BATCH_MAX: usize = 2000;
+/// Between two attempts.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// A partition by its topic's id.
+type Key = (TopicId, i32);
+
+/// What the controller is still to be told.
+#[derive(Default)]
+pub(super) struct DirAssignments {
+    waiting: Mutex<BTreeMap<Key, Uuid>>,
+    added: Notify,
+}
+
+impl DirAssignments {
+    /// A partition is in this directory.
+    pub(super) fn tell(&self, topic_id: TopicId, index: i32, dir: Uuid) {
+        let before = self.waiting.lock().insert((topic_id, index), dir);
+        if before != Some(dir) {
+            self.added.notify_one();
+        }
+    }
+
+    /// Tells the controller for ever, again and again what it does not take.
+    pub(super) async fn run(&self, controller: &ControllerHandle, node_id: BrokerId, epoch: &Arc<AtomicI64>) {
+        loop {
+            let batch: BTreeMap<Key, Uuid> =
+                self.waiting.lock().iter().take(BATCH_MAX).map(|(key, dir)| (*key, *dir)).collect();
+            if batch.is_empty() {
+                self.added.notified().await;
+                continue;
+            }
+            let request = request(&batch, node_id, epoch.load(Ordering::SeqCst));
+            match controller.ask(request).await.and_then(|response| answered(&response)) {
+                Ok(answered) => self.done(&batch, &answered),
+                Err(error) => {
+                    tracing::debug!(%error, "the controller does not take the directories of partitions yet");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Forgets what was answered, unless it has changed meanwhile. A partition that the controller does not know is gone.
+    fn done(&self, batch: &BTreeMap<Key, Uuid>, answered: &[(Key, ErrorCode)]) {
+        let mut waiting = self.waiting.lock();
+        for (key, error) in answered {
+            if *error != ErrorCode::None {
+                tracing::debug!(topic_id = %key.0, partition = key.1, %error, "a directory was not taken note of");
+            }
+            if waiting.get(key) == batch.get(key) {
+                waiting.remove(key);
+            }
+        }
+    }
+}
+
+fn request(batch: &BTreeMap<Key, Uuid>, node_id: BrokerId, broker_epoch: i64) -> AssignReplicasToDirsRequest {
+    let mut directories: BTreeMap<Uuid, BTreeMap<TopicId, Vec<PartitionData>>> = BTreeMap::new();
+    for ((topic_id, partition_index), dir) in batch {
+        let topics = directories.entry(*dir).or_default();
+        let data = PartitionData { partition_index: *partition_index, ..PartitionData::default() };
+        topics.entry(*topic_id).or_default().push(data);
+    }
+    let topic = |(topic_id, partitions)| TopicData { topic_id, partitions, ..TopicData::default() };
+    let directory = |(id, topics): (Uuid, BTreeMap<TopicId, Vec<PartitionData>>)| DirectoryData {
+        id,
+        topics: topics.into_iter().map(topic).collect(),
+        ..DirectoryData::default()
+    };
+    AssignReplicasToDirsRequest {
+        broker_id: node_id.0,
+        broker_epoch,
+        directories: directories.into_iter().map(directory).collect(),
+        ..AssignReplicasToDirsRequest::default()
+    }
+}
+
+/// What the controller says of each partition.
+fn answered(response: &AssignReplicasToDirsResponse) -> Result<Vec<(Key, ErrorCode)>, ErrorCode> {
+    match ErrorCode::from_code(response.error_code) {
+        ErrorCode::None => {}
+        error => return Err(error),
+    }
+    let topics = response.directories.iter().flat_map(|directory| &directory.topics);
+    let partitions = topics.flat_map(|topic| {
+        let key = |index| (topic.topic_id, index);
+        topic.partitions.iter().map(move |partition| {
+            (key(partition.partition_index), ErrorCode::from_code(partition.error_code))
+        })
+    });
+    Ok(partitions.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOPIC: TopicId = Uuid([7; 16]);
+    const A: Uuid = Uuid([10; 16]);
+    const B: Uuid = Uuid([11; 16]);
+
+    fn waiting(assignments: &DirAssignments) -> Vec<(i32, Uuid)> {
+        assignments.waiting.lock().iter().map(|((_, index), dir)| (*index, *dir)).collect()
+    }
+
+    #[test]
+    fn partitions_are_told_by_directory() {
+        let batch = [((TOPIC, 0), A), ((TOPIC, 1), B), ((TOPIC, 2), A)].into();
+        let request = request(&batch, BrokerId(1), 9);
+        let told = request.directories.iter().map(|directory| {
+            let partitions = directory.topics[0].partitions.iter().map(|one| one.partition_index);
+            (directory.id, partitions.collect::<Vec<_>>())
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [(A, vec![0, 2]), (B, vec![1])]);
+    }
+
+    #[test]
+    fn what_changed_while_the_controller_was_told_is_told_again() {
+        let assignments = DirAssignments::default();
+        assignments.tell(TOPIC, 0, A);
+        assignments.tell(TOPIC, 1, A);
+        let batch = [((TOPIC, 0), A), ((TOPIC, 1), A)].into();
+        assignments.tell(TOPIC, 1, B);
+        let answered = [((TOPIC, 0), ErrorCode::None), ((TOPIC, 1), ErrorCode::None)];
+        assignments.done(&batch, &answered);
+        assert_eq!(waiting(&assignments), [(1, B)]);
+    }
+}
