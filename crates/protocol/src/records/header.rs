@@ -104,6 +104,18 @@ impl Attributes {
         self.with(Self::CONTROL, yes)
     }
 
+    /// The same with another compression.
+    #[must_use]
+    pub fn with_compression(self, compression: Compression) -> Self {
+        Attributes(self.0 & !Self::COMPRESSION | i16::from(compression.id()))
+    }
+
+    /// The same, with or without a delete horizon in the base timestamp.
+    #[must_use]
+    pub fn with_delete_horizon(self, yes: bool) -> Self {
+        self.with(Self::DELETE_HORIZON, yes)
+    }
+
     fn has(self, bit: i16) -> bool {
         self.0 & bit != 0
     }

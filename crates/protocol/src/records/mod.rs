@@ -16,7 +16,7 @@
 //! `length` counts what follows it, so a batch has `length + 12` bytes.
 //!
 //! - [`batches`] walks bytes batch by batch, [`RecordBatch::records`] walks the records of one.
-//! - [`BatchBuilder`] writes a batch.
+//! - [`BatchBuilder`] writes a batch, [`BatchRewriter`] what compaction leaves of one.
 //! - [`validate`] is what a leader demands of a producer's bytes before it appends them.
 //! - [`BatchBytes`] carries a batch to the log with its header patched, its records untouched and uncopied.
 //!
@@ -30,6 +30,7 @@ mod error;
 mod header;
 pub mod producer_snapshot;
 mod record;
+mod rewrite;
 mod validate;
 mod varint;
 mod walk;
@@ -40,6 +41,7 @@ pub use compression::Compression;
 pub use error::RecordError;
 pub use header::{Attributes, BATCH_OVERHEAD, BatchHeader, LOG_OVERHEAD, MAGIC, MAGIC_OFFSET, TimestampType};
 pub use record::{Header, Headers, Record, Records, RecordsIter};
+pub use rewrite::{BatchRewriter, rewrite_empty};
 pub use validate::{InvalidRecord, Rejection, Rules, ValidBatch, validate};
 
 /// "No timestamp" in a record or a batch.

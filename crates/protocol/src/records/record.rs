@@ -275,6 +275,27 @@ pub(super) fn write_record(
     }
 }
 
+/// Writes a record that was read, at another distance from its batch's offset and timestamp.
+pub(super) fn copy_record(out: &mut Vec<u8>, timestamp_delta: i64, offset_delta: i32, record: &Record<'_>) {
+    let headers = &record.headers;
+    let length = 1
+        + size_of_varlong(timestamp_delta)
+        + size_of_varlong(offset_delta.into())
+        + size_of_nullable(record.key)
+        + size_of_nullable(record.value)
+        + size_of_varlong(headers.count.into())
+        + headers.bytes.len();
+    out.reserve(length + 5);
+    put_length(out, length);
+    out.push(0);
+    put_varlong(out, timestamp_delta);
+    put_varint(out, offset_delta);
+    put_nullable(out, record.key);
+    put_nullable(out, record.value);
+    put_length(out, headers.len());
+    out.extend_from_slice(headers.bytes);
+}
+
 fn size_of_nullable(bytes: Option<&[u8]>) -> usize {
     bytes.map_or(1, |bytes| size_of_varlong(bytes.len() as i64) + bytes.len())
 }
