@@ -113,9 +113,34 @@ pub(crate) struct SegmentFiles {
     context: LogContext,
     dir: Arc<SharedDir>,
     base_offset: Offset,
-    /// The files have been renamed to be removed later.
-    deleted: AtomicBool,
+    /// What the files are called now. Held while a file is opened by its name, so that a name that is looked for is not
+    /// changed meanwhile.
+    naming: RwLock<Naming>,
     slots: [Slot; 3],
+}
+
+/// What a segment's files are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// As a part of the log.
+    Current,
+    /// To be removed later.
+    Deleted,
+    /// The cleaner is writing them.
+    Cleaned,
+    /// The cleaner has written them, and is putting them in place.
+    Swap,
+}
+
+impl Naming {
+    fn ending(self) -> &'static str {
+        match self {
+            Naming::Current => "",
+            Naming::Deleted => names::DELETED,
+            Naming::Cleaned => names::CLEANED,
+            Naming::Swap => names::SWAP,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -126,8 +151,17 @@ struct Slot {
 
 impl SegmentFiles {
     pub(crate) fn new(context: LogContext, dir: Arc<SharedDir>, base_offset: Offset) -> Arc<SegmentFiles> {
-        let slots = Default::default();
-        Arc::new(SegmentFiles { context, dir, base_offset, deleted: AtomicBool::new(false), slots })
+        SegmentFiles::named(Naming::Current, context, dir, base_offset)
+    }
+
+    pub(crate) fn named(
+        naming: Naming,
+        context: LogContext,
+        dir: Arc<SharedDir>,
+        base_offset: Offset,
+    ) -> Arc<SegmentFiles> {
+        let (naming, slots) = (RwLock::new(naming), Default::default());
+        Arc::new(SegmentFiles { context, dir, base_offset, naming, slots })
     }
 
     pub(crate) fn disk(&self) -> &dyn Disk {
@@ -160,15 +194,23 @@ impl SegmentFiles {
     }
 
     pub(crate) fn path(&self, kind: Kind) -> PathBuf {
+        self.path_named(*self.naming.read(), kind)
+    }
+
+    fn path_named(&self, naming: Naming, kind: Kind) -> PathBuf {
         let mut name = names::segment_file(self.base_offset, kind);
-        if self.is_deleted() {
-            name.push_str(names::DELETED);
-        }
+        name.push_str(naming.ending());
         self.dir.join(&name)
     }
 
+    /// Does something with a file's path while it is the file's path.
+    pub(crate) fn with_path<T>(&self, kind: Kind, act: impl FnOnce(&Path) -> T) -> T {
+        let naming = self.naming.read();
+        act(&self.path_named(*naming, kind))
+    }
+
     pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Relaxed)
+        *self.naming.read() == Naming::Deleted
     }
 
     /// An existing file, open for reading and writing.
@@ -193,7 +235,7 @@ impl SegmentFiles {
         if let Some(file) = &*place {
             return Ok(file.clone());
         }
-        let file = self.context.disk.open(&self.path(kind), mode)?;
+        let file = self.with_path(kind, |path| self.context.disk.open(path, mode))?;
         *place = Some(file.clone());
         drop(place);
         slot.used.store(true, Relaxed);
@@ -203,12 +245,20 @@ impl SegmentFiles {
 
     /// Renames the files so that they are no longer part of the log; handles stay good.
     pub(crate) fn mark_deleted(&self) -> Result<(), LogError> {
-        let from = Kind::ALL.map(|kind| self.path(kind));
-        if self.deleted.swap(true, Relaxed) {
+        self.rename(Naming::Deleted)
+    }
+
+    /// Renames the files, batches first: without them indexes are nothing. Handles stay good. After an error some files
+    /// have the new name, and all are looked for there.
+    pub(crate) fn rename(&self, to: Naming) -> Result<(), LogError> {
+        let mut naming = self.naming.write();
+        let from = std::mem::replace(&mut *naming, to);
+        if from == to {
             return Ok(());
         }
-        for (from, kind) in from.into_iter().zip(Kind::ALL) {
-            let renamed = ignore_missing(self.disk().rename(&from, &self.path(kind)));
+        for kind in Kind::ALL {
+            let from = self.path_named(from, kind);
+            let renamed = ignore_missing(self.disk().rename(&from, &self.path_named(to, kind)));
             renamed.map_err(self.dir.io("rename", &from))?;
         }
         Ok(())
@@ -219,6 +269,18 @@ impl SegmentFiles {
         for kind in Kind::ALL {
             let path = self.path(kind);
             ignore_missing(self.disk().remove_file(&path)).map_err(self.dir.io("remove", &path))?;
+        }
+        self.close();
+        Ok(())
+    }
+
+    /// Removes the files, also where a renaming has failed and some have another name.
+    pub(crate) fn remove_cleaned(&self) -> Result<(), LogError> {
+        for naming in [Naming::Swap, Naming::Cleaned] {
+            for kind in Kind::ALL {
+                let path = self.path_named(naming, kind);
+                ignore_missing(self.disk().remove_file(&path)).map_err(self.dir.io("remove", &path))?;
+            }
         }
         self.close();
         Ok(())

@@ -7,7 +7,7 @@
 //! - [`LogDir`] is one entry of `log.dirs`: its lock, whose it is, its checkpoints, which logs are in it.
 //! - [`Log`] is one partition: append, roll, flush, truncate, delete.
 //! - [`LogReader`] reads it meanwhile: regions of files, not bytes.
-//! - [`deletable_segments`] decides what retention takes away.
+//! - [`deletable_segments`] decides what retention takes away; [`cleaner`] compacts.
 //!
 //! What must hold:
 //! 1. A batch is in the log as a whole or not at all. Readers see whole batches only.
@@ -18,6 +18,7 @@
 
 mod append;
 mod checkpoint;
+pub mod cleaner;
 mod config;
 pub mod disk;
 mod epoch_cache;

@@ -35,6 +35,8 @@ pub struct Log {
     pub(crate) durable: Durable,
     /// Producer snapshots that are there.
     pub(crate) snapshots: BTreeSet<Offset>,
+    /// Up to where it has been compacted.
+    pub(crate) cleaned_to: Option<Offset>,
 }
 
 /// What the log and its readers share.
@@ -128,6 +130,16 @@ impl Log {
     /// Up to where everything is known to be durable.
     pub fn recovery_point(&self) -> Offset {
         self.durable.recovery_point
+    }
+
+    /// Up to where it has been compacted, if it ever was; for the checkpoint of the log directory.
+    pub fn cleaned_to(&self) -> Option<Offset> {
+        self.cleaned_to
+    }
+
+    /// Notes up to where it has been compacted.
+    pub fn set_cleaned_to(&mut self, offset: Offset) {
+        self.cleaned_to = Some(offset.min(self.log_end_offset()));
     }
 
     /// The settings.

@@ -74,6 +74,7 @@ pub struct LogDir {
     clean_shutdown: Option<Option<i64>>,
     recovery_points: BTreeMap<TopicPartition, Offset>,
     log_start_offsets: BTreeMap<TopicPartition, Offset>,
+    cleaned_to: BTreeMap<TopicPartition, Offset>,
     _lock: Box<dyn LockGuard>,
 }
 
@@ -127,6 +128,7 @@ impl LogDir {
         };
         let recovery_points = checkpoint(OffsetCheckpoint::RecoveryPoint)?;
         let log_start_offsets = checkpoint(OffsetCheckpoint::LogStartOffset)?;
+        let cleaned_to = checkpoint(OffsetCheckpoint::Cleaner)?;
         Ok(LogDir {
             context: context.clone(),
             path: path.to_owned(),
@@ -134,6 +136,7 @@ impl LogDir {
             clean_shutdown: read_clean_shutdown(disk, path)?,
             recovery_points,
             log_start_offsets,
+            cleaned_to,
             _lock: lock,
         })
     }
@@ -247,6 +250,7 @@ impl LogDir {
             was_clean: self.was_clean(),
             log_start_offset: offset(&self.log_start_offsets),
             recovery_point: offset(&self.recovery_points),
+            cleaned_to: self.cleaned_to.get(topic_partition).copied(),
             ..OpenOptions::new(topic_partition.clone(), dir, now_ms)
         }
     }

@@ -36,6 +36,8 @@ pub struct OpenOptions {
     pub log_start_offset: Offset,
     /// As the checkpoint of the log directory has it, or 0.
     pub recovery_point: Offset,
+    /// Up to where it was compacted, as the checkpoint of the log directory has it.
+    pub cleaned_to: Option<Offset>,
     /// The topic's id, if the caller knows it.
     pub topic_id: Option<TopicId>,
     /// Now, in milliseconds since 1970.
@@ -52,6 +54,7 @@ impl OpenOptions {
             was_clean: true,
             log_start_offset: Offset(0),
             recovery_point: Offset(0),
+            cleaned_to: None,
             topic_id: None,
             now_ms,
         }
@@ -457,6 +460,8 @@ impl<'o> Opening<'o> {
                 is_offline: false,
             },
             snapshots: std::mem::take(&mut self.snapshots),
+            // Behind the end it speaks of records that are lost.
+            cleaned_to: options.cleaned_to.filter(|cleaned_to| *cleaned_to <= end),
         })
     }
 

@@ -240,20 +240,7 @@ impl LogReader {
     /// # Errors
     /// What the disk says.
     pub fn aborted_txns(&self, start: Offset, upper_bound: Offset) -> Result<Vec<AbortedTxn>, LogError> {
-        let view = self.view();
-        let first = view.segments.partition_point(|segment| segment.base_offset <= start).saturating_sub(1);
-        let mut aborted = Vec::new();
-        for segment in &view.segments[first..] {
-            for entry in segment.with_txn_index("read", |index| index.entries())? {
-                if entry.last_offset >= start && entry.first_offset < upper_bound {
-                    aborted.push(entry);
-                }
-                if entry.last_stable_offset >= upper_bound {
-                    return Ok(aborted);
-                }
-            }
-        }
-        Ok(aborted)
+        aborted_txns(&self.view().segments, start, upper_bound)
     }
 
     pub(crate) fn view(&self) -> View {
@@ -321,4 +308,25 @@ impl LogReader {
         })?;
         Ok(found)
     }
+}
+
+/// Transactions that were aborted and may have records between `start` and `upper_bound`.
+pub(crate) fn aborted_txns(
+    segments: &[Arc<Segment>],
+    start: Offset,
+    upper_bound: Offset,
+) -> Result<Vec<AbortedTxn>, LogError> {
+    let first = segments.partition_point(|segment| segment.base_offset <= start).saturating_sub(1);
+    let mut aborted = Vec::new();
+    for segment in segments.get(first..).unwrap_or_default() {
+        for entry in segment.with_txn_index("read", |index| index.entries())? {
+            if entry.last_offset >= start && entry.first_offset < upper_bound {
+                aborted.push(entry);
+            }
+            if entry.last_stable_offset >= upper_bound {
+                return Ok(aborted);
+            }
+        }
+    }
+    Ok(aborted)
 }

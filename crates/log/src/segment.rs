@@ -255,6 +255,24 @@ impl Segment {
         Ok((next_offset, first_timestamp))
     }
 
+    /// The largest timestamp of the first batch, if there is one.
+    pub(crate) fn first_timestamp(&self) -> Result<Option<i64>, LogError> {
+        if self.size() == 0 {
+            return Ok(None);
+        }
+        let mut scan = self.scan(0, self.size(), FIND_CHUNK)?;
+        let first = scan.next().map_err(|error| self.scan_error(error, self.base_offset))?;
+        Ok(first.map(|(_, header)| header.max_timestamp))
+    }
+
+    /// Where the batch begins that holds an offset, or the first one after it; at the end if there is none.
+    pub(crate) fn position_before(&self, offset: Offset) -> Result<u32, LogError> {
+        if offset <= self.base_offset {
+            return Ok(0);
+        }
+        Ok(self.find(offset)?.map_or(self.size(), |place| place.position))
+    }
+
     /// The largest timestamp, and the last offset of the first batch that has it; that of no record if there is none.
     pub(crate) fn max_timestamp(&self) -> Result<TimeEntry, LogError> {
         if let Some(max) = self.recent.read().max_timestamp {
@@ -332,7 +350,7 @@ impl Segment {
         action: &'static str,
         act: impl FnOnce(TxnIndex<'_>) -> std::io::Result<T>,
     ) -> Result<T, LogError> {
-        let path = self.files.path(Kind::TxnIndex);
-        act(TxnIndex { disk: self.files.disk(), path: &path }).map_err(self.files.io(action, Kind::TxnIndex))
+        let act = |path: &std::path::Path| act(TxnIndex { disk: self.files.disk(), path });
+        self.files.with_path(Kind::TxnIndex, act).map_err(self.files.io(action, Kind::TxnIndex))
     }
 }

@@ -18,7 +18,7 @@ use crate::segment::Segment;
 #[derive(Debug, Default)]
 #[must_use = "the files stay until `remove`"]
 pub struct DeletedSegments {
-    segments: Vec<Arc<Segment>>,
+    pub(crate) segments: Vec<Arc<Segment>>,
 }
 
 impl DeletedSegments {
@@ -88,6 +88,7 @@ impl Log {
         self.active.first_timestamp = first_timestamp;
         self.active.is_changed = true;
         self.durable.recovery_point = self.durable.recovery_point.min(end_offset);
+        self.cleaned_to = self.cleaned_to.map(|cleaned_to| cleaned_to.min(end_offset));
         let mut view = self.shared.view.write();
         view.log_start_offset = view.log_start_offset.min(end_offset);
         drop(view);
@@ -136,6 +137,7 @@ impl Log {
         let old = self.segments();
         self.durable.truncations += 1;
         self.durable.recovery_point = self.durable.recovery_point.min(offset);
+        self.cleaned_to = None;
         // Renamed first: the new segment may have the name of one of them.
         let deleted = self.put_aside(old.iter().rev().cloned().collect())?;
         let segment = self.new_segment(offset);

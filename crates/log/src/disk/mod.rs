@@ -96,6 +96,8 @@ pub trait DiskFile: Debug + Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Size in bytes.
     fn size(&self) -> io::Result<u64>;
+    /// Sets when the contents were changed last, in milliseconds since 1970.
+    fn set_modified(&self, modified_ms: i64) -> io::Result<()>;
     /// Makes the contents durable.
     fn sync(&self) -> io::Result<()>;
     /// The operating system's handle, for handing the contents to a socket.

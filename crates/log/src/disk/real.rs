@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::FlockOperation;
@@ -151,6 +151,11 @@ impl DiskFile for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn set_modified(&self, modified_ms: i64) -> io::Result<()> {
+        let since_1970 = Duration::from_millis(u64::try_from(modified_ms).unwrap_or(0));
+        self.0.set_modified(UNIX_EPOCH + since_1970)
     }
 
     fn sync(&self) -> io::Result<()> {

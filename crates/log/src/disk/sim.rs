@@ -575,6 +575,11 @@ impl DiskFile for SimFile {
         Ok(self.disk.state.lock().file(self.inode).now.len() as u64)
     }
 
+    fn set_modified(&self, modified_ms: i64) -> io::Result<()> {
+        self.disk.state.lock().file(self.inode).modified_ms = modified_ms;
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         let path = self.call(Op::Sync);
         let mut state = self.disk.state.lock();

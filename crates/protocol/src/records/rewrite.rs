@@ -74,8 +74,7 @@ impl<'o> BatchRewriter<'o> {
 pub fn rewrite_empty(original: &BatchHeader, out: &mut Vec<u8>) -> BatchHeader {
     let attributes =
         original.attributes.known().with_delete_horizon(false).with_compression(Compression::None);
-    let header =
-        BatchHeader { attributes, base_timestamp: NO_TIMESTAMP, record_count: 0, ..*original };
+    let header = BatchHeader { attributes, base_timestamp: NO_TIMESTAMP, record_count: 0, ..*original };
     let start = out.len();
     out.resize(start + BATCH_OVERHEAD, 0);
     seal(header, out, start)
