@@ -15,17 +15,22 @@ use crate::node::auto_create::AutoCreate;
 use crate::node::identity::Identity;
 use crate::node::images::Images;
 use ottla_metadata::{Image, Partition, Topic};
+use ottla_protocol::messages::metadata_request::MetadataRequestTopic;
 use ottla_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use ottla_protocol::messages::{MetadataRequest, MetadataResponse};
 use ottla_protocol::{ApiKey, BrokerId, ByteString, ErrorCode, TopicId, Uuid};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) const ENTRY: Entry = Entry {
     key: ApiKey::Metadata,
     handle: |parts, call| handle(call, &parts.images, &parts.identity, &parts.auto_create),
 };
+
+/// The first version that asks for topics by id.
+const TOPIC_ID_VERSION: i16 = 12;
 
 fn handle(
     call: &Call,
@@ -34,7 +39,10 @@ fn handle(
     auto_create: &Arc<AutoCreate>,
 ) -> Handled {
     let request: MetadataRequest = call.decode()?;
-    let view = View { version: call.version, listener: call.listener.clone(), request };
+    let view = View::new(call, request);
+    if view.asked == Asked::Invalid {
+        return call.reply(&invalid(&view.request));
+    }
     let missing = view.topics_to_create(&images.current());
     if missing.is_empty() || !auto_create.is_enabled() {
         return call.reply(&view.response(&images.current(), identity));
@@ -47,28 +55,76 @@ fn handle(
     }))
 }
 
+fn invalid(request: &MetadataRequest) -> MetadataResponse {
+    let error_code = ErrorCode::InvalidRequest.code();
+    let topic = |topic: &MetadataRequestTopic| MetadataResponseTopic {
+        error_code,
+        name: Some(topic.name.clone().unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..MetadataResponseTopic::default()
+    };
+    MetadataResponse {
+        error_code,
+        topics: request.topics.iter().flatten().map(topic).collect(),
+        ..MetadataResponse::default()
+    }
+}
+
+/// The topics that a request is about, each once.
+#[derive(Debug, PartialEq)]
+enum Asked {
+    All,
+    /// Where one topic has an id the names of all count for nothing: Java's client leaves them empty.
+    Ids(Vec<TopicId>),
+    Names(Vec<ByteString>),
+    /// A topic without a name, or with an id, before version 12.
+    Invalid,
+}
+
+fn asked(version: i16, request: &MetadataRequest) -> Asked {
+    let Some(topics) = &request.topics else { return Asked::All };
+    if version == 0 && topics.is_empty() {
+        return Asked::All;
+    }
+    let mut ids: Vec<TopicId> =
+        topics.iter().map(|topic| topic.topic_id).filter(|id| *id != Uuid::ZERO).collect();
+    if version < TOPIC_ID_VERSION && (!ids.is_empty() || topics.iter().any(|topic| topic.name.is_none())) {
+        return Asked::Invalid;
+    }
+    if ids.is_empty() {
+        let mut names: Vec<ByteString> = topics.iter().filter_map(|topic| topic.name.clone()).collect();
+        keep_first(&mut names);
+        return Asked::Names(names);
+    }
+    keep_first(&mut ids);
+    Asked::Ids(ids)
+}
+
+fn keep_first<T: Ord + Clone>(values: &mut Vec<T>) {
+    let mut seen = BTreeSet::new();
+    values.retain(|value| seen.insert(value.clone()));
+}
+
 /// What a request asks to see.
 struct View {
-    version: i16,
     listener: ByteString,
+    asked: Asked,
     request: MetadataRequest,
 }
 
 impl View {
-    fn wants_all(&self) -> bool {
-        match &self.request.topics {
-            None => true,
-            Some(topics) => self.version == 0 && topics.is_empty(),
-        }
+    fn new(call: &Call, request: MetadataRequest) -> View {
+        View { listener: call.listener.clone(), asked: asked(call.version, &request), request }
     }
 
     /// Names that no topic has and that the client lets us make.
     fn topics_to_create(&self, image: &Image) -> Vec<ByteString> {
-        if !self.request.allow_auto_topic_creation {
-            return Vec::new();
+        match &self.asked {
+            Asked::Names(names) if self.request.allow_auto_topic_creation => {
+                names.iter().filter(|name| image.topic_id(name).is_none()).cloned().collect()
+            }
+            _ => Vec::new(),
         }
-        let names = self.request.topics.iter().flatten().filter_map(|topic| topic.name.clone());
-        names.filter(|name| image.topic_id(name).is_none()).collect()
     }
 
     fn response(&self, image: &Image, identity: &Identity) -> MetadataResponse {
@@ -96,24 +152,20 @@ impl View {
     }
 
     fn topics(&self, image: &Image) -> Vec<MetadataResponseTopic> {
-        if self.wants_all() {
-            return image.topics().map(|topic| self.topic(image, topic)).collect();
+        let by_id = |id: &TopicId| match image.topic(*id) {
+            Some(topic) => self.topic(image, topic),
+            None => self.missing(None, *id, ErrorCode::UnknownTopicId),
+        };
+        let by_name = |name: &ByteString| match image.topic_by_name(name) {
+            Some(topic) => self.topic(image, topic),
+            None => self.missing(Some(name), Uuid::ZERO, unknown_name(name)),
+        };
+        match &self.asked {
+            Asked::All => image.topics().map(|topic| self.topic(image, topic)).collect(),
+            Asked::Ids(ids) => ids.iter().map(by_id).collect(),
+            Asked::Names(names) => names.iter().map(by_name).collect(),
+            Asked::Invalid => unreachable!("answered before topics are looked up"),
         }
-        let asked = self.request.topics.iter().flatten();
-        asked
-            .map(|asked| {
-                // An id counts where there is no name.
-                let found = match &asked.name {
-                    Some(name) => image.topic_by_name(name),
-                    None => image.topic(asked.topic_id),
-                };
-                match (found, &asked.name) {
-                    (Some(topic), _) => self.topic(image, topic),
-                    (None, None) => self.missing(None, asked.topic_id, ErrorCode::UnknownTopicId),
-                    (None, Some(name)) => self.missing(Some(name), Uuid::ZERO, unknown_name(name)),
-                }
-            })
-            .collect()
     }
 
     fn topic(&self, image: &Image, topic: &Topic) -> MetadataResponseTopic {
@@ -170,5 +222,47 @@ impl View {
             offline_replicas: partition.replicas.iter().filter(|id| !reachable(id)).map(|id| id.0).collect(),
             ..MetadataResponsePartition::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: TopicId = Uuid([1; 16]);
+
+    fn check(version: i16, topics: &[(TopicId, Option<&'static str>)], expected: Asked) {
+        let topic = |&(topic_id, name): &(TopicId, Option<&'static str>)| MetadataRequestTopic {
+            topic_id,
+            name: name.map(ByteString::from_static),
+            ..MetadataRequestTopic::default()
+        };
+        let topics = Some(topics.iter().map(topic).collect());
+        assert_eq!(asked(version, &MetadataRequest { topics, ..MetadataRequest::default() }), expected);
+    }
+
+    #[test]
+    fn one_id_makes_names_count_for_nothing() {
+        check(12, &[(A, Some(""))], Asked::Ids(vec![A]));
+        check(12, &[(A, None), (Uuid::ZERO, Some("t")), (A, Some("t"))], Asked::Ids(vec![A]));
+    }
+
+    #[test]
+    fn a_name_is_answered_once() {
+        let names = [(Uuid::ZERO, Some("t")), (Uuid::ZERO, Some("u")), (Uuid::ZERO, Some("t"))];
+        check(1, &names, Asked::Names(vec!["t".into(), "u".into()]));
+        check(12, &[(Uuid::ZERO, None)], Asked::Names(vec![]));
+    }
+
+    #[test]
+    fn an_empty_list_is_all_topics_in_version_0_only() {
+        check(0, &[], Asked::All);
+        check(1, &[], Asked::Names(vec![]));
+    }
+
+    #[test]
+    fn ids_and_absent_names_are_invalid_before_version_12() {
+        check(10, &[(A, Some("t"))], Asked::Invalid);
+        check(11, &[(Uuid::ZERO, None)], Asked::Invalid);
     }
 }

@@ -28,11 +28,9 @@ impl AutoCreate {
         self.config.current().roles.auto_create_topics_enable
     }
 
-    /// Makes the topics that clients asked for, with the broker's defaults, as far as that can be.
+    /// Makes the topics that clients asked for, each named once, with the broker's defaults, as far as that can be.
     pub(crate) async fn create(self: Arc<Self>, names: Vec<ByteString>) {
-        let mut topics: Vec<CreatableTopic> = names.into_iter().map(|name| self.topic(name)).collect();
-        topics.dedup_by(|a, b| a.name == b.name);
-        self.send(topics).await;
+        self.send(names.into_iter().map(|name| self.topic(name)).collect()).await;
     }
 
     /// Makes one of the broker's own topics.
