@@ -4,8 +4,11 @@
 //! appended under the same lock, so that the log has the order of the decisions. Cores that wait for time are woken by
 //! [`Groups::run_timers`].
 
+mod settings;
 #[cfg(test)]
 mod tests;
+
+pub(super) use settings::settings;
 
 use super::clock;
 use super::images::Images;

@@ -99,7 +99,7 @@ impl Node {
         let partitions = Arc::new(Partitions::default());
         let config = Arc::new(Config::new(layers, settings));
         let settings = config.current().clone();
-        let groups = Arc::new(Groups::new(Arc::clone(&images), group_settings(&settings)));
+        let groups = Arc::new(Groups::new(Arc::clone(&images), groups::settings(&settings)));
         let assignments = Arc::new(DirAssignments::default());
         let publisher = Publisher {
             assignments: Arc::clone(&assignments),
@@ -246,20 +246,6 @@ fn spawn_metadata(
         StartError::new(format!("cannot start the metadata thread: {error}"), "raise the process's limits")
     })?;
     Ok((thread, failure))
-}
-
-fn group_settings(settings: &ottla_config::BrokerSettings) -> ottla_coordinator::group::Settings {
-    let groups = &settings.groups;
-    ottla_coordinator::group::Settings {
-        group_min_session_timeout_ms: groups.min_session_timeout_ms,
-        group_max_session_timeout_ms: groups.max_session_timeout_ms,
-        group_initial_rebalance_delay_ms: groups.initial_rebalance_delay_ms,
-        group_max_size: groups.max_size,
-        offset_metadata_max_bytes: groups.offset_metadata_max_bytes,
-        offsets_retention_ms: groups.offsets_retention_ms,
-        offsets_retention_check_interval_ms: groups.offsets_retention_check_interval_ms,
-        offsets_commit_timeout_ms: groups.offsets_commit_timeout_ms,
-    }
 }
 
 /// Buffers are fixed only where somebody asked for it: the system's own grow with the connection, which Kafka's default
