@@ -138,6 +138,11 @@ pub enum LogError {
 }
 
 impl LogError {
+    /// Whether a file was not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, LogError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether the disk is full: appends may succeed again later, nothing was lost.
     pub fn is_storage_full(&self) -> bool {
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];

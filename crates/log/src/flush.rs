@@ -52,7 +52,11 @@ impl Flush {
                 .map_err(self.shared.dir.io("write the epochs in", &dir))?;
         }
         for (segment, is_done) in &self.segments {
-            sync_segment(segment, *is_done)?;
+            match sync_segment(segment, *is_done) {
+                // Truncated or deleted since this flush was prepared, and removed.
+                Err(error) if segment.files.is_deleted() && error.is_not_found() => {}
+                other => other?,
+            }
         }
         if self.sync_dir {
             disk.sync_dir(&dir).map_err(self.shared.dir.io("sync", &dir))?;

@@ -292,6 +292,22 @@ impl LogDir {
             .map_err(|error| refused("write", &self.path.join(checkpoint.file_name()))(error))
     }
 
+    /// Corrects the recovery point of a log that was found to end before it ([`RecoveryReport::missing_before`]),
+    /// durably: before anything is appended there that the old one would call flushed.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn lower_recovery_point(
+        &self,
+        topic_partition: &TopicPartition,
+        recovery_point: Offset,
+    ) -> Result<(), LogDirError> {
+        let which = OffsetCheckpoint::RecoveryPoint;
+        let mut points = self.read_checkpoint(which).unwrap_or_default();
+        points.insert(topic_partition.clone(), recovery_point);
+        self.write_checkpoint(which, points.iter().map(|(partition, point)| (partition, *point)))
+    }
+
     /// Reads a checkpoint.
     ///
     /// # Errors

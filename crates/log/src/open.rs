@@ -345,7 +345,7 @@ impl<'o> Opening<'o> {
             }
             Ok(epochs) if !is_missing => {
                 self.stored_epochs = epochs.clone();
-                Ok(epochs)
+                self.with_older_epochs(epochs, segments)
             }
             damaged => {
                 if let Err(error) = damaged {
@@ -362,6 +362,36 @@ impl<'o> Opening<'o> {
                 Ok(epochs)
             }
         }
+    }
+
+    /// Adds the epochs of batches before the first one that the file knows: the log's start had moved there, and the
+    /// process ended before the checkpoint said so.
+    fn with_older_epochs(
+        &self,
+        epochs: EpochCache,
+        segments: &[Arc<Segment>],
+    ) -> Result<EpochCache, LogError> {
+        let (Some(oldest), Some(first)) = (epochs.entries().first(), segments.first()) else {
+            return Ok(epochs);
+        };
+        let start = self.options.log_start_offset.max(first.base_offset);
+        if self.options.was_clean || oldest.start_offset <= start {
+            return Ok(epochs);
+        }
+        let mut all = EpochCache::default();
+        for segment in segments.iter().take_while(|segment| segment.base_offset < oldest.start_offset) {
+            segment.headers_from(0, |_, header| {
+                let is_older = header.base_offset < oldest.start_offset;
+                if is_older {
+                    all.assign_newer(header.leader_epoch, header.base_offset);
+                }
+                Ok(is_older)
+            })?;
+        }
+        for entry in epochs.entries() {
+            all.assign_newer(entry.epoch, entry.start_offset);
+        }
+        Ok(all)
     }
 
     fn assemble(

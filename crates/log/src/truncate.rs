@@ -107,8 +107,8 @@ impl Log {
         old.time_index
             .truncate(&files, |entry| entry.offset < offset)
             .map_err(files.io("cut", TimeEntry::KIND))?;
-        old.offset_index.finish(&files, false).map_err(files.io("write", OffsetEntry::KIND))?;
-        old.time_index.finish(&files, false).map_err(files.io("write", TimeEntry::KIND))?;
+        old.offset_index.retire(&files).map_err(files.io("write", OffsetEntry::KIND))?;
+        old.time_index.retire(&files).map_err(files.io("write", TimeEntry::KIND))?;
         old.with_txn_index("cut", |index| index.truncate(offset))?;
         if old.size() > 0 {
             let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;

@@ -480,3 +480,20 @@ fn flushed_records_that_are_missing_are_said() {
     assert_eq!(all_records(&log), records[..3]);
     assert_eq!(report.missing_before, Some(Offset(5)));
 }
+
+#[test]
+fn epochs_before_a_start_that_is_not_remembered_are_known() {
+    let disk = new_disk();
+    let mut log = open(&disk);
+    for timestamp in 1..=10 {
+        append(&mut log, &[timestamp], (timestamp / 4) as i32);
+    }
+    log.flush(0).expect("flushes");
+    log.advance_log_start_offset(Offset(7));
+    append(&mut log, &[11], 2);
+    log.flush(0).expect("flushes");
+    // The checkpoint of log starts does not say 7 yet.
+    let (log, _) = recover(&disk.after_power_failure(0), 11);
+    let epochs: Vec<_> = (0..11).map(|at| log.reader().epoch_for(Offset(at)).expect("known").0).collect();
+    assert_eq!(epochs, [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+}

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use ottla_log::disk::{Disk, SimDisk};
-use ottla_log::{LogConfig, LogError, OpenOptions};
+use ottla_log::{Log, LogConfig, LogError, OpenOptions};
 use ottla_protocol::records::BatchBuilder;
 use ottla_protocol::{LeaderEpoch, Offset, Uuid};
 
@@ -267,6 +267,30 @@ fn a_flush_is_due_when_a_segment_is_done_or_time_is_up() {
     assert!(log.is_flush_due(1100));
     log.flush(1100).expect("flushes");
     assert!(append(&mut log, &[1, 2, 3, 4, 5], 1).is_flush_due, "five records");
+}
+
+#[test]
+fn a_flush_that_meets_a_truncation_leaves_the_new_indexes_alone() {
+    let disk = new_disk();
+    let mut log = open(&disk);
+    for timestamp in 1..=60 {
+        append(&mut log, &[timestamp], 0);
+    }
+    let flush = log.prepare_flush().expect("online").expect("there is something to flush");
+    let cut = log.segment_facts().expect("known")[0].end_offset.0 - 1;
+    log.truncate_to(Offset(cut), 0).expect("truncates").remove().expect("removes");
+    for timestamp in 101..=160 {
+        append(&mut log, &[timestamp], 0);
+    }
+    let result = flush.run();
+    log.flushed(&flush, result.is_ok(), 0);
+    let first_of = |log: &Log| {
+        let found = log.reader().offset_for_timestamp(101).expect("looks up").expect("there");
+        (found.offset.0, found.timestamp)
+    };
+    assert_eq!(first_of(&log), (cut, 101));
+    log.truncate_to(Offset(cut + 2), 0).expect("the indexes are whole").remove().expect("removes");
+    assert_eq!(first_of(&log), (cut, 101));
 }
 
 #[test]

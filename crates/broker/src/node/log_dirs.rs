@@ -370,6 +370,19 @@ impl LogDirs {
             other => other.inspect_err(|error| state.judge(error))?,
         };
         tell(&report);
+        if report.missing_before.is_some() {
+            // What is appended now would count as flushed.
+            let dirs = self.dirs.lock();
+            let point = log.recovery_point();
+            let lowered = match &dirs[index].log_dir {
+                Some(log_dir) => log_dir.lower_recovery_point(&topic_partition, point),
+                None => Ok(()),
+            };
+            if let Err(error) = lowered {
+                tracing::error!(%error, "cannot correct a recovery point");
+                state.fail(&error);
+            }
+        }
         // One replica: what is in the log after a restart is all there is, and committed.
         let high_watermark =
             if found.is_some() { high_watermark.max(log.log_end_offset()) } else { Offset(0) };

@@ -63,18 +63,20 @@ struct State<E> {
     /// Entries after those.
     fresh: Vec<E>,
     last: Option<E>,
+    /// The file is another index's now: see [`Index::retire`].
+    is_retired: bool,
 }
 
 impl<E: Entry> Index<E> {
     /// The index of a segment that was just made.
     pub(crate) fn empty(base_offset: Offset) -> Index<E> {
-        let state = State { loaded: true, stored: 0, fresh: Vec::new(), last: None };
+        let state = State { loaded: true, stored: 0, fresh: Vec::new(), last: None, is_retired: false };
         Index { base_offset, state: RwLock::new(state) }
     }
 
     /// The index of a segment that is there. Its file is looked at when it is used.
     pub(crate) fn existing(base_offset: Offset) -> Index<E> {
-        let state = State { loaded: false, stored: 0, fresh: Vec::new(), last: None };
+        let state = State { loaded: false, stored: 0, fresh: Vec::new(), last: None, is_retired: false };
         Index { base_offset, state: RwLock::new(state) }
     }
 
@@ -126,7 +128,10 @@ impl<E: Entry> Index<E> {
 
     /// Writes all gathered entries.
     fn store(&self, files: &Arc<SegmentFiles>) -> io::Result<()> {
-        let mut state = self.state.write();
+        self.store_into(&mut self.state.write(), files)
+    }
+
+    fn store_into(&self, state: &mut State<E>, files: &Arc<SegmentFiles>) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(state.fresh.len() * E::SIZE);
         for entry in &state.fresh {
             entry.encode(self.base_offset, &mut bytes);
@@ -143,13 +148,25 @@ impl<E: Entry> Index<E> {
     /// Makes the file exactly what the index is, for the time after this process; and durable if `sync`.
     pub(crate) fn finish(&self, files: &Arc<SegmentFiles>, sync: bool) -> io::Result<()> {
         self.load(files)?;
-        self.store(files)?;
-        let len = u64::from(self.state.read().stored) * E::SIZE as u64;
         let file = files.get_or_create(E::KIND)?;
-        if file.size()? != len {
-            file.set_len(len)?;
+        let mut state = self.state.write();
+        if !state.is_retired {
+            self.store_into(&mut state, files)?;
+            let len = u64::from(state.stored) * E::SIZE as u64;
+            if file.size()? != len {
+                file.set_len(len)?;
+            }
         }
+        drop(state);
         if sync { file.sync() } else { Ok(()) }
+    }
+
+    /// Finishes, and leaves the file alone from now on: a new index of the same file takes over. A flush that was begun
+    /// before may still come to this one.
+    pub(crate) fn retire(&self, files: &Arc<SegmentFiles>) -> io::Result<()> {
+        self.finish(files, false)?;
+        self.state.write().is_retired = true;
+        Ok(())
     }
 
     /// Removes all entries but the first ones, those that `is_before` holds for.
@@ -178,7 +195,7 @@ impl<E: Entry> Index<E> {
     /// Removes all entries.
     pub(crate) fn clear(&self, files: &Arc<SegmentFiles>) -> io::Result<()> {
         let mut state = self.state.write();
-        *state = State { loaded: true, stored: 0, fresh: Vec::new(), last: None };
+        *state = State { loaded: true, stored: 0, fresh: Vec::new(), last: None, is_retired: false };
         files.get_or_create(E::KIND)?.set_len(0)
     }
 
@@ -207,7 +224,7 @@ impl<E: Entry> Index<E> {
         };
         let mut state = self.state.write();
         if !state.loaded {
-            *state = State { loaded: true, stored: low, fresh: Vec::new(), last };
+            *state = State { loaded: true, stored: low, fresh: Vec::new(), last, is_retired: false };
         }
         Ok(())
     }

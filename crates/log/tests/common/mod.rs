@@ -1,6 +1,8 @@
 //! What the tests of a log share: a log on a disk in memory, and batches to put into it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod random;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
