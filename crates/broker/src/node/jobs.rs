@@ -4,6 +4,7 @@ use super::clock;
 use super::config::Config;
 use super::images::Images;
 use super::log_dirs::LogDirs;
+use super::partition::Partition;
 use super::partitions::Partitions;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,19 +75,12 @@ impl Jobs {
     }
 
     fn enforce_retention(&self) {
-        for partition in self.partitions.all() {
-            let now_ms = clock::now_ms();
-            match partition.enforce_retention(now_ms) {
-                Ok(deleted) if deleted.is_empty() => {}
-                Ok(deleted) => {
-                    let due_ms = now_ms.saturating_add(partition.settings().file_delete_delay_ms);
-                    self.log_dirs.remove_later(deleted, due_ms);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "cannot delete old segments");
-                    partition.dir().judge(&error);
-                }
-            }
+        // What is compacted is looked after by those who compact it.
+        let has_cleaner = self.config.current().log.cleaner_enable;
+        let is_ours =
+            |partition: &Arc<Partition>| !(has_cleaner && partition.settings().cleanup_policy.compact);
+        for partition in self.partitions.all().into_iter().filter(is_ours) {
+            self.log_dirs.enforce_retention(&partition, clock::now_ms());
         }
     }
 

@@ -95,6 +95,8 @@ struct Dir {
     high_watermarks: BTreeMap<TopicPartition, Offset>,
     /// What the checkpoints were last written with.
     checkpointed: Vec<(OffsetCheckpoint, BTreeMap<TopicPartition, Offset>)>,
+    /// The same of compaction, which has its own times.
+    cleaned_to: BTreeMap<TopicPartition, Offset>,
 }
 
 /// Where the metadata log is.
@@ -189,6 +191,7 @@ impl LogDirs {
                 holds_partitions: index < with_partitions,
                 logs: count,
                 checkpointed: Vec::new(),
+                cleaned_to: BTreeMap::new(),
             });
         }
         let FoundLogs { unopened, leftovers } = logs;
@@ -360,6 +363,7 @@ impl LogDirs {
             // What a checkpoint says of an earlier partition of this name does not concern the new one.
             options.log_start_offset = Offset(0);
             options.recovery_point = Offset(0);
+            options.cleaned_to = None;
         }
         let (log, report) = match Log::open(&self.context, options) {
             Err(LogError::InconsistentTopicId { .. }) if found.is_some() => {
@@ -563,6 +567,38 @@ impl LogDirs {
         }
     }
 
+    /// Writes up to where partitions are compacted, for the directory of one that was just now.
+    pub(super) fn write_cleaner_checkpoint(&self, partition: &Partition, partitions: &[Arc<Partition>]) {
+        let index = partition.dir().index();
+        let mut dirs = self.dirs.lock();
+        let Some(dir) = dirs.iter_mut().find(|dir| dir.state.index() == index && dir.state.is_online())
+        else {
+            return;
+        };
+        let here: Vec<_> = partitions.iter().filter(|other| other.dir().index() == index).collect();
+        if let Err(error) = dir.write_cleaner_checkpoint(&here) {
+            tracing::error!(%error, "cannot write a checkpoint");
+            if error.is_storage_failure() {
+                dir.state.fail(&error);
+            }
+        }
+    }
+
+    /// Deletes what a partition need not keep any more.
+    pub(super) fn enforce_retention(&self, partition: &Partition, now_ms: i64) {
+        match partition.enforce_retention(now_ms) {
+            Ok(deleted) if deleted.is_empty() => {}
+            Ok(deleted) => {
+                let due_ms = now_ms.saturating_add(partition.settings().file_delete_delay_ms);
+                self.remove_later(deleted, due_ms);
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot delete old segments");
+                partition.dir().judge(&error);
+            }
+        }
+    }
+
     /// Closes all partitions, and says in each directory that it did: the last thing that happens there.
     pub fn close(&self, partitions: Vec<Arc<Partition>>, broker_epoch: i64, is_clean: bool) {
         let mut failed = BTreeSet::new();
@@ -613,6 +649,22 @@ impl Dir {
             }
         }
         self.checkpointed = now;
+        self.write_cleaner_checkpoint(partitions)
+    }
+
+    fn write_cleaner_checkpoint(&mut self, partitions: &[&Arc<Partition>]) -> Result<(), LogDirError> {
+        let cleaned_to = partitions.iter().filter_map(|partition| {
+            let cleaned_to = partition.cleaned_to()?;
+            Some((TopicPartition::new(&*partition.topic, partition.index), cleaned_to))
+        });
+        let cleaned_to: BTreeMap<_, _> = cleaned_to.collect();
+        if cleaned_to != self.cleaned_to
+            && let Some(log_dir) = &self.log_dir
+        {
+            let offsets = cleaned_to.iter().map(|(key, offset)| (key, *offset));
+            log_dir.write_checkpoint(OffsetCheckpoint::Cleaner, offsets)?;
+            self.cleaned_to = cleaned_to;
+        }
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 mod alone;
 pub(crate) mod auto_create;
+mod cleaner;
 pub mod clock;
 pub(crate) mod config;
 pub(crate) mod controller;
@@ -25,6 +26,7 @@ mod waiters;
 use crate::api::{Api, Parts};
 use crate::net::{ConnectionLimits, Limits, Network, SocketOptions, bind};
 use auto_create::AutoCreate;
+use cleaner::Cleaner;
 use config::Config;
 use controller::ControllerHandle;
 use dir_assignments::DirAssignments;
@@ -55,6 +57,7 @@ pub struct Node {
     network: Network,
     lifecycle: Lifecycle,
     jobs: Jobs,
+    cleaner: Cleaner,
     groups: Arc<Groups>,
     controller: ControllerHandle,
     metadata: JoinHandle<()>,
@@ -179,11 +182,17 @@ impl Node {
             advertised: advertised.iter().map(address_of).collect(),
             data: log_dirs.paths(),
         };
+        let cleaner = Cleaner::start(Arc::clone(&partitions), Arc::clone(&log_dirs), Arc::clone(&config))
+            .map_err(|error| {
+                let cause = format!("cannot start the cleaner's thread: {error}");
+                StartError::new(cause, "raise the process's limits")
+            })?;
         let jobs = Jobs::new(Arc::clone(&partitions), Arc::clone(&log_dirs), config, images);
         let node = Node {
             network,
             lifecycle,
             jobs,
+            cleaner,
             groups,
             controller,
             metadata,
@@ -223,6 +232,9 @@ impl Node {
         self.network.stop();
         let broker_epoch = self.lifecycle.broker_epoch.load(std::sync::atomic::Ordering::SeqCst);
         self.controller.stop();
+        if can_go_on {
+            self.cleaner.stop();
+        }
         // The metadata thread is not waited for where it may hang on a disk that failed.
         let is_clean = can_go_on && self.metadata.join().is_ok();
         self.log_dirs.close(self.partitions.all(), broker_epoch, is_clean);

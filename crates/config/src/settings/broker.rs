@@ -130,12 +130,18 @@ pub struct LogSettings {
     pub num_recovery_threads_per_data_dir: i32,
     /// `log.dir.failure.timeout.ms`.
     pub log_dir_failure_timeout_ms: i64,
+    /// `log.cleaner.enable`.
+    pub cleaner_enable: bool,
     /// `log.cleaner.threads`.
     pub cleaner_threads: i32,
     /// `log.cleaner.backoff.ms`.
     pub cleaner_backoff_ms: i64,
     /// `log.cleaner.dedupe.buffer.size`.
     pub cleaner_dedupe_buffer_size: i64,
+    /// `log.cleaner.io.buffer.size`.
+    pub cleaner_io_buffer_size: i32,
+    /// `log.cleaner.io.buffer.load.factor`.
+    pub cleaner_io_buffer_load_factor: f64,
     /// `log.cleaner.io.max.bytes.per.second`.
     pub cleaner_io_max_bytes_per_second: f64,
     /// `producer.id.expiration.ms`.
@@ -394,9 +400,12 @@ fn log(config: &BrokerConfig) -> LogSettings {
             .int("log.flush.start.offset.checkpoint.interval.ms"),
         num_recovery_threads_per_data_dir: config.int("num.recovery.threads.per.data.dir"),
         log_dir_failure_timeout_ms: config.long("log.dir.failure.timeout.ms"),
+        cleaner_enable: config.boolean("log.cleaner.enable"),
         cleaner_threads: config.int("log.cleaner.threads"),
         cleaner_backoff_ms: config.long("log.cleaner.backoff.ms"),
         cleaner_dedupe_buffer_size: config.long("log.cleaner.dedupe.buffer.size"),
+        cleaner_io_buffer_size: config.int("log.cleaner.io.buffer.size"),
+        cleaner_io_buffer_load_factor: config.double("log.cleaner.io.buffer.load.factor"),
         cleaner_io_max_bytes_per_second: config.double("log.cleaner.io.max.bytes.per.second"),
         producer_id_expiration_ms: config.int("producer.id.expiration.ms"),
         producer_id_expiration_check_interval_ms: config.int("producer.id.expiration.check.interval.ms"),

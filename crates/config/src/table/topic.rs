@@ -26,15 +26,15 @@ keys! { pub(super) KEYS {
         "Largest record batch that is accepted, after compression.";
     "index.interval.bytes": INT = "4096", at_least(0), MEDIUM, TOPIC, HONOURED,
         "How many bytes of records lie between two entries of an index.";
-    "delete.retention.ms": LONG = "86400000", at_least(0), MEDIUM, TOPIC, ACCEPTED,
+    "delete.retention.ms": LONG = "86400000", at_least(0), MEDIUM, TOPIC, HONOURED,
         "How long compaction keeps the tombstone of a deleted key.";
-    "min.compaction.lag.ms": LONG = "0", at_least(0), MEDIUM, TOPIC, ACCEPTED,
+    "min.compaction.lag.ms": LONG = "0", at_least(0), MEDIUM, TOPIC, HONOURED,
         "How long a record stays uncompacted at least.";
-    "max.compaction.lag.ms": LONG = "9223372036854775807", at_least(1), MEDIUM, TOPIC, ACCEPTED,
+    "max.compaction.lag.ms": LONG = "9223372036854775807", at_least(1), MEDIUM, TOPIC, HONOURED,
         "How long a record stays out of compaction's reach at most.";
     "file.delete.delay.ms": LONG = "60000", at_least(0), MEDIUM, TOPIC, HONOURED,
         "How long the files of a deleted segment stay.";
-    "min.cleanable.dirty.ratio": DOUBLE = "0.5", between(0.0, 1.0), MEDIUM, TOPIC, ACCEPTED,
+    "min.cleanable.dirty.ratio": DOUBLE = "0.5", between(0.0, 1.0), MEDIUM, TOPIC, HONOURED,
         "Share of the log that must be uncompacted before it is compacted.";
     "cleanup.policy": LIST = "delete", list_of(&["compact", "delete"]), MEDIUM, TOPIC, HONOURED,
         "What happens to old records: delete, compact, both or neither.";

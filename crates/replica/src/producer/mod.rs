@@ -18,7 +18,7 @@ mod state;
 mod tests;
 mod transactions;
 
-pub use state::{ActiveProducer, ProducerState};
+pub use state::{ActiveProducer, LastRecord, ProducerState};
 pub use transactions::CompletedTransaction;
 
 use ottla_protocol::records::control::EndTransactionMarker;

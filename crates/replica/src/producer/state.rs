@@ -39,6 +39,15 @@ pub struct ActiveProducer {
     pub current_txn_start_offset: Offset,
 }
 
+/// The last thing that a producer wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRecord {
+    /// Offset of its last record; none if a marker is all that is known of it.
+    pub last_data_offset: Option<Offset>,
+    /// Its newest epoch.
+    pub producer_epoch: ProducerEpoch,
+}
+
 /// One producer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -207,6 +216,14 @@ impl ProducerState {
             last_timestamp: entry.last_timestamp,
             coordinator_epoch: entry.coordinator_epoch,
             current_txn_start_offset: entry.current_txn_first_offset.unwrap_or(Offset::NONE),
+        })
+    }
+
+    /// What each producer wrote last: compaction keeps its place.
+    pub fn last_records(&self) -> impl Iterator<Item = (ProducerId, LastRecord)> + '_ {
+        self.producers.iter().map(|(&producer_id, entry)| {
+            let last_data_offset = entry.batches.last().map(|batch| batch.last_offset);
+            (producer_id, LastRecord { last_data_offset, producer_epoch: entry.epoch })
         })
     }
 

@@ -8,6 +8,7 @@
 //! The state is behind one lock, held for an append or for finding a region, never while records are validated or sent.
 //! No thread ever holds the locks of two partitions.
 
+mod clean;
 mod open;
 #[cfg(test)]
 pub(super) mod tests;
@@ -56,6 +57,7 @@ pub struct Partition {
     settings: RwLock<Arc<TopicSettings>>,
     /// Reads the log without the lock.
     reader: LogReader,
+    cleaner: clean::CleanerState,
     state: Mutex<State>,
 }
 

@@ -1,5 +1,6 @@
 //! Opening a partition: its log, and what its producers had done.
 
+use super::clean::CleanerState;
 use super::{Partition, State};
 use crate::node::log_dirs::LogDirs;
 use crate::node::waiters::Waiters;
@@ -54,6 +55,7 @@ impl Partition {
             waiters: Waiters::default(),
             settings: RwLock::new(Arc::new(settings)),
             reader: log.reader(),
+            cleaner: CleanerState::default(),
             state: Mutex::new(State { log, replica, producers, effects: Vec::new() }),
         })
     }
