@@ -11,7 +11,7 @@ use ottla_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use ottla_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
-use ottla_protocol::{ApiKey, ByteString};
+use ottla_protocol::{ApiKey, ByteString, ErrorCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,6 +35,11 @@ fn handle(call: &Call, partitions: &Partitions, log_dirs: &LogDirs) -> Handled {
 }
 
 fn result(dir: LogDirUsage, wanted: &[Arc<Partition>]) -> DescribeLogDirsResult {
+    let log_dir = dir.path.into();
+    if !dir.is_online {
+        let error_code = ErrorCode::KafkaStorageError.code();
+        return DescribeLogDirsResult { error_code, log_dir, ..DescribeLogDirsResult::default() };
+    }
     let mut topics: BTreeMap<ByteString, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
     for partition in wanted.iter().filter(|partition| partition.dir().index() == dir.index) {
         topics.entry(partition.topic.clone()).or_default().push(DescribeLogDirsPartition {
@@ -50,10 +55,11 @@ fn result(dir: LogDirUsage, wanted: &[Arc<Partition>]) -> DescribeLogDirsResult 
         DescribeLogDirsTopic { name, partitions, ..DescribeLogDirsTopic::default() }
     };
     DescribeLogDirsResult {
-        log_dir: dir.path.into(),
+        log_dir,
         topics: topics.into_iter().map(topic).collect(),
         total_bytes: dir.total_bytes,
         usable_bytes: dir.usable_bytes,
+        is_cordoned: dir.is_cordoned,
         ..DescribeLogDirsResult::default()
     }
 }

@@ -125,6 +125,10 @@ pub struct LogDirUsage {
     pub index: usize,
     /// Its absolute path.
     pub path: String,
+    /// Whether it can be used.
+    pub is_online: bool,
+    /// Whether it gets no new partitions.
+    pub is_cordoned: bool,
     /// Size of the file system, or −1.
     pub total_bytes: i64,
     /// What of it can be used, or −1.
@@ -537,6 +541,7 @@ impl LogDirs {
 
     /// What DescribeLogDirs tells.
     pub fn usage(&self) -> Vec<LogDirUsage> {
+        let cordoned = self.cordoned.lock().clone();
         let dirs = self.dirs.lock();
         let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         let usage = |(index, dir): (usize, &Dir)| {
@@ -544,6 +549,8 @@ impl LogDirs {
             LogDirUsage {
                 index,
                 path: dir.state.path().display().to_string(),
+                is_online: dir.state.is_online(),
+                is_cordoned: cordoned.contains(&index),
                 total_bytes: space.map_or(-1, |space| number(space.total)),
                 usable_bytes: space.map_or(-1, |space| number(space.usable)),
             }

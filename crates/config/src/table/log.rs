@@ -13,7 +13,7 @@ keys! { pub(super) KEYS {
         "Directories of the logs, where log.dirs is not given.";
     "log.dirs": LIST = null, NON_EMPTY_LIST_OR_NULL, HIGH, READ_ONLY, HONOURED,
         "Directories of the logs, one per disk.";
-    "cordoned.log.dirs": LIST = "", LIST_OR_NULL, MEDIUM, PER_BROKER, ACCEPTED,
+    "cordoned.log.dirs": LIST = "", LIST_OR_NULL, MEDIUM, PER_BROKER, HONOURED,
         "Log directories that get no new partitions; * means all.";
     "log.segment.bytes": INT = "1073741824", at_least(1048576), HIGH, CLUSTER_WIDE, HONOURED,
         "Largest segment of a log, by default for topics.";
