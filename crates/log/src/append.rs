@@ -172,6 +172,7 @@ impl Log {
         let segment = self.active.segment.clone();
         let position = segment.size();
         if position == 0 {
+            self.make_dir()?;
             self.durable.is_untouched = false;
             make_missing(&segment)?;
         }
@@ -298,6 +299,7 @@ impl Log {
 
     /// Makes an empty file for a new segment, and removes what an interrupted attempt may have left.
     pub(crate) fn make_files(&mut self, segment: &Segment) -> Result<(), LogError> {
+        self.make_dir()?;
         let files = &segment.files;
         for kind in Kind::ALL {
             ignore_missing(files.disk().remove_file(&files.path(kind))).map_err(files.io("remove", kind))?;

@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::config::LogConfig;
 use crate::epoch_cache::EpochCache;
 use crate::error::{LogError, TopicPartition};
-use crate::file_cache::{LogContext, SegmentFiles, SharedDir};
+use crate::file_cache::{LogContext, SegmentFiles, SharedDir, ignore_missing};
 use crate::index::{Entry, OffsetEntry, TimeEntry};
 use crate::names::{self, DirKind, Kind};
 use crate::read::LogReader;
@@ -85,6 +85,8 @@ pub(crate) struct Durable {
     pub(crate) last_flush_ms: i64,
     /// Files were made, renamed or removed.
     pub(crate) names_changed: bool,
+    /// There is no directory yet.
+    pub(crate) dir_is_missing: bool,
     /// The directory itself was made.
     pub(crate) dir_made: bool,
     pub(crate) topic_id_written: bool,
@@ -171,6 +173,10 @@ impl Log {
                 found,
                 expected: topic_id,
             }),
+            None if self.durable.dir_is_missing => {
+                self.topic_id = Some(topic_id);
+                Ok(())
+            }
             None => {
                 let dir = self.dir();
                 checkpoint::write_topic_id(self.context.disk(), &dir, topic_id, false)
@@ -220,7 +226,9 @@ impl Log {
         let from = self.dir();
         let name = names::aside_dir(self.topic_partition(), unique, DirKind::Delete);
         let to = from.with_file_name(name);
-        self.context.disk().rename(&from, &to).map_err(self.shared.dir.io("rename", &from))?;
+        if !self.durable.dir_is_missing {
+            self.context.disk().rename(&from, &to).map_err(self.shared.dir.io("rename", &from))?;
+        }
         self.shared.dir.set(to);
         self.durable.is_offline = true;
         Ok(DeletedLog { context: self.context.clone(), shared: self.shared.clone() })
@@ -228,6 +236,27 @@ impl Log {
 
     pub(crate) fn segments(&self) -> Arc<Vec<Arc<Segment>>> {
         self.shared.view.read().segments.clone()
+    }
+
+    /// Makes the directory, if that was left for later.
+    ///
+    /// # Errors
+    /// What the disk says; the next call tries again.
+    pub fn make_dir(&mut self) -> Result<(), LogError> {
+        if !self.durable.dir_is_missing {
+            return Ok(());
+        }
+        let (disk, dir) = (self.context.disk(), self.dir());
+        disk.create_dir(&dir).map_err(self.shared.dir.io("make", &dir))?;
+        if let Some(id) = self.topic_id {
+            checkpoint::write_topic_id(disk, &dir, id, false)
+                .map_err(self.shared.dir.io("write the topic id in", &dir))?;
+            self.durable.topic_id_written = true;
+        }
+        self.durable.dir_is_missing = false;
+        self.durable.dir_made = true;
+        self.durable.names_changed = true;
+        Ok(())
     }
 
     pub(crate) fn new_segment(&self, base_offset: Offset) -> Arc<Segment> {
@@ -321,6 +350,7 @@ impl DeletedLog {
             segment.files.close();
         }
         let dir = self.dir();
-        self.context.disk().remove_dir(&dir).map_err(self.shared.dir.io("remove", &dir))
+        // Of a log that nothing was ever appended to there may be none.
+        ignore_missing(self.context.disk().remove_dir(&dir)).map_err(self.shared.dir.io("remove", &dir))
     }
 }

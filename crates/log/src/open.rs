@@ -28,6 +28,8 @@ pub struct OpenOptions {
     pub topic_partition: TopicPartition,
     /// Its directory. It is made if it is not there.
     pub dir: PathBuf,
+    /// A directory that is not there is made by the first append: until then the log costs the disk nothing.
+    pub defers_dir: bool,
     /// The settings.
     pub config: LogConfig,
     /// The last process closed it. Otherwise everything from the recovery point on is examined.
@@ -50,6 +52,7 @@ impl OpenOptions {
         OpenOptions {
             topic_partition,
             dir,
+            defers_dir: false,
             config: LogConfig::default(),
             was_clean: true,
             log_start_offset: Offset(0),
@@ -62,8 +65,9 @@ impl OpenOptions {
 }
 
 impl Log {
-    /// Opens a log, or begins a new one: making it costs a directory and the file with the topic's id; the file of
-    /// batches is made by the first append.
+    /// Opens a log, or begins a new one: making it costs a directory and the file with the topic's id, or nothing at all
+    /// with [`OpenOptions::defers_dir`]; the file of batches is made by the first append. No file of a log stays open
+    /// that nobody uses.
     ///
     /// After an unclean stop the segments from the recovery point on are read and checked, their indexes made anew, and
     /// what comes after the last sound batch is cut off, as the report says. Producers' state is for the caller to
@@ -75,9 +79,15 @@ impl Log {
     /// [`LogError::InconsistentTopicId`]; what the disk says.
     pub fn open(context: &LogContext, options: OpenOptions) -> Result<(Log, RecoveryReport), LogError> {
         let mut opening = Opening::new(context, &options);
-        let (topic_id, topic_id_written, dir_made) = opening.prepare_dir()?;
-        opening.finish_interrupted()?;
-        let mut segments = opening.find_segments()?;
+        let Some((topic_id, topic_id_written, dir_made)) = opening.prepare_dir()? else {
+            opening.epochs = Some(EpochCache::default());
+            let mut log = opening.assemble(Vec::new(), options.topic_id)?;
+            log.durable.dir_is_missing = true;
+            log.durable.names_changed = false;
+            return Ok((log, opening.report));
+        };
+        let names = opening.finish_interrupted()?;
+        let mut segments = opening.find_segments(&names)?;
         opening.make_indexes(&segments)?;
         if !options.was_clean {
             opening.recover(&mut segments)?;
@@ -89,6 +99,7 @@ impl Log {
         log.durable.topic_id_written = topic_id_written || may_be_lost;
         log.durable.dir_made = dir_made || may_be_lost;
         log.durable.names_changed |= topic_id_written || dir_made;
+        log.segments().iter().for_each(|segment| segment.files.close());
         Ok((log, opening.report))
     }
 }
@@ -105,6 +116,8 @@ struct Opening<'o> {
     snapshots: BTreeSet<Offset>,
     /// Segments with batches whose index files are not all there.
     without_indexes: Vec<Arc<Segment>>,
+    /// Of a last segment that was examined: the offset after its last batch, and the timestamp of its first.
+    recovered_end: Option<(Offset, Option<i64>)>,
     report: RecoveryReport,
 }
 
@@ -118,25 +131,25 @@ impl<'o> Opening<'o> {
             epochs: None,
             snapshots: BTreeSet::new(),
             without_indexes: Vec::new(),
+            recovered_end: None,
             report: RecoveryReport::new(options.topic_partition.clone()),
         }
     }
 
-    /// Makes the directory, and finds out whose it is. Says the topic's id, whether it was written, and whether the
-    /// directory was made.
-    fn prepare_dir(&mut self) -> Result<(Option<TopicId>, bool, bool), LogError> {
+    /// Finds out whose the directory is, or makes it. Says the topic's id, whether it was written, and whether the
+    /// directory was made; nothing if there is none, and that is well.
+    fn prepare_dir(&mut self) -> Result<Option<(Option<TopicId>, bool, bool)>, LogError> {
         let disk = self.context.disk();
         let dir = &self.options.dir;
-        let is_new = !exists(disk, dir).map_err(self.dir.io("look at", dir))?;
+        let found = checkpoint::read_topic_id(disk, dir).map_err(self.dir.io("read the topic id in", dir))?;
+        let is_new = found.is_none() && !exists(disk, dir).map_err(self.dir.io("look at", dir))?;
         if is_new {
+            // The place of a log that does not begin at 0 is known from its file alone.
+            if self.options.defers_dir && self.options.log_start_offset == Offset(0) {
+                return Ok(None);
+            }
             disk.create_dir(dir).map_err(self.dir.io("make", dir))?;
         }
-        let found = match is_new {
-            true => None,
-            false => {
-                checkpoint::read_topic_id(disk, dir).map_err(self.dir.io("read the topic id in", dir))?
-            }
-        };
         match (found, self.options.topic_id) {
             (Some(found), Some(expected)) if found != expected => Err(LogError::InconsistentTopicId {
                 topic_partition: self.options.topic_partition.clone(),
@@ -147,17 +160,23 @@ impl<'o> Opening<'o> {
             (None, Some(id)) => {
                 checkpoint::write_topic_id(disk, dir, id, false)
                     .map_err(self.dir.io("write the topic id in", dir))?;
-                Ok((Some(id), true, is_new))
+                Ok(Some((Some(id), true, is_new)))
             }
-            (found, _) => Ok((found, false, is_new)),
+            (found, _) => Ok(Some((found, false, is_new))),
         }
     }
 
     /// Removes what was to be removed, and completes or undoes what the cleaner was doing: files that it wrote are
     /// removed unless all of them were written, which the ending `.swap` says; then they take the place of those they
-    /// were made from.
-    fn finish_interrupted(&mut self) -> Result<(), LogError> {
+    /// were made from. Gives the names of the files that are there then.
+    fn finish_interrupted(&mut self) -> Result<Vec<String>, LogError> {
         let names = self.list()?;
+        let is_interrupted = |name: &String| {
+            [names::DELETED, names::CLEANED, names::SWAP].iter().any(|ending| name.ends_with(ending))
+        };
+        if !names.iter().any(is_interrupted) {
+            return Ok(names);
+        }
         let mut swaps = Vec::new();
         let mut first_cleaned = Offset(i64::MAX);
         for name in &names {
@@ -181,7 +200,8 @@ impl<'o> Opening<'o> {
         for (_, name) in incomplete {
             self.remove(&name)?;
         }
-        self.swap_in(complete)
+        self.swap_in(complete)?;
+        self.list()
     }
 
     fn swap_in(&mut self, swaps: Vec<(Offset, String)>) -> Result<(), LogError> {
@@ -215,10 +235,10 @@ impl<'o> Opening<'o> {
     }
 
     /// The segments whose files are there, by base offset, and the snapshots. Indexes without a segment go.
-    fn find_segments(&mut self) -> Result<Vec<Arc<Segment>>, LogError> {
+    fn find_segments(&mut self, names: &[String]) -> Result<Vec<Arc<Segment>>, LogError> {
         let mut kinds: BTreeMap<Offset, Vec<Kind>> = BTreeMap::new();
-        for name in self.list()? {
-            let Some((offset, ending)) = names::split(&name) else { continue };
+        for name in names {
+            let Some((offset, ending)) = names::split(name) else { continue };
             if ending == names::SNAPSHOT {
                 self.snapshots.insert(offset);
             }
@@ -270,13 +290,13 @@ impl<'o> Opening<'o> {
     fn make_indexes(&mut self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
         let first = self.first_to_recover(segments);
         let to_recover = segments.get(first).map_or(Offset(i64::MAX), |segment| segment.base_offset);
-        for segment in std::mem::take(&mut self.without_indexes) {
+        for segment in self.without_indexes.clone() {
             if segment.base_offset < to_recover {
                 let path = segment.files.path(Kind::Log);
                 tracing::warn!(path = %path.display(), "making the indexes of a segment anew");
                 let interval = self.options.config.index_interval_bytes;
                 let mut known = EpochCache::default();
-                recover_segment(&segment, Offset(i64::MAX), interval, &mut known, &mut self.report)?;
+                recover_segment(&segment, false, Offset(i64::MAX), interval, &mut known, &mut self.report)?;
             }
         }
         Ok(())
@@ -295,8 +315,16 @@ impl<'o> Opening<'o> {
         while index < segments.len() {
             let segment = segments[index].clone();
             let interval = self.options.config.index_interval_bytes;
+            let (is_last, report) = (index + 1 == segments.len(), &mut self.report);
             let recovered =
-                recover_segment(&segment, recovery_point, interval, &mut epochs, &mut self.report)?;
+                recover_segment(&segment, is_last, recovery_point, interval, &mut epochs, report)?;
+            if is_last {
+                // They come with its end; a JVM must find them before.
+                if self.without_indexes.iter().any(|without| Arc::ptr_eq(without, &segment)) {
+                    make_missing(&segment)?;
+                }
+                self.recovered_end = Some((recovered.end_offset, recovered.first_timestamp));
+            }
             index += 1;
             if let Some(next) = segments.get(index) {
                 let has_gap = recovered.end_offset != next.base_offset;
@@ -338,7 +366,10 @@ impl<'o> Opening<'o> {
     fn read_epochs(&mut self, segments: &[Arc<Segment>]) -> Result<EpochCache, LogError> {
         let path = self.options.dir.join(names::LEADER_EPOCH_CHECKPOINT);
         let read = checkpoint::read_epochs(self.context.disk(), &self.options.dir);
-        let is_missing = !exists(self.context.disk(), &path).map_err(self.dir.io("look at", &path))?;
+        let is_missing = match &read {
+            Ok(epochs) if !epochs.entries().is_empty() => false,
+            _ => !exists(self.context.disk(), &path).map_err(self.dir.io("look at", &path))?,
+        };
         match read {
             Err(error) if error.kind() != io::ErrorKind::InvalidData => {
                 Err(self.dir.io("read", &path)(error))
@@ -408,7 +439,10 @@ impl<'o> Opening<'o> {
         let mut end = options.log_start_offset;
         let mut first_timestamp = None;
         if let Some(last) = segments.last() {
-            (end, first_timestamp) = last.prepare_for_append()?;
+            (end, first_timestamp) = match self.recovered_end {
+                Some(found) => found,
+                None => last.prepare_for_append()?,
+            };
         }
         if end < options.log_start_offset {
             tracing::warn!(
@@ -476,13 +510,15 @@ impl<'o> Opening<'o> {
                 first_timestamp,
                 bytes_since_index: 0,
                 is_ragged: false,
-                is_changed: false,
+                // The indexes that recovery made are not written whole yet.
+                is_changed: self.recovered_end.is_some(),
             },
             durable: Durable {
                 recovery_point,
                 is_untouched,
                 last_flush_ms: options.now_ms,
                 names_changed: names_changed || !options.was_clean,
+                dir_is_missing: false,
                 dir_made: false,
                 topic_id_written: false,
                 epochs_changed,

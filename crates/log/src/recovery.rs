@@ -72,16 +72,20 @@ impl RecoveryReport {
 /// How a segment's examination ended.
 pub(crate) struct Recovered {
     pub(crate) end_offset: Offset,
+    /// Largest timestamp of the first batch.
+    pub(crate) first_timestamp: Option<i64>,
     /// What is to be cut off.
     pub(crate) cut: Option<Cut>,
 }
 
-/// Reads a whole segment and makes its indexes anew. What is not sound is still in the file afterwards.
+/// Reads a whole segment and makes its indexes anew. What is not sound is still in the file afterwards. The indexes of a
+/// segment that `is_last` are what they are while it is appended to: their last entries are not written yet.
 ///
 /// # Errors
 /// [`LogError::Corrupt`] if what is not sound lies before the recovery point.
 pub(crate) fn recover_segment(
     segment: &Arc<Segment>,
+    is_last: bool,
     recovery_point: Offset,
     index_interval_bytes: u32,
     epochs: &mut EpochCache,
@@ -89,10 +93,11 @@ pub(crate) fn recover_segment(
 ) -> Result<Recovered, LogError> {
     let files = &segment.files;
     let len = segment.size();
-    segment.offset_index.clear(files).map_err(files.io("clear", OffsetEntry::KIND))?;
-    segment.time_index.clear(files).map_err(files.io("clear", TimeEntry::KIND))?;
+    segment.offset_index.begin_anew();
+    segment.time_index.begin_anew();
     let mut examined = Examined {
         end_offset: segment.base_offset,
+        first_timestamp: None,
         max: TimeEntry::none(segment.base_offset),
         indexed_at: 0,
     };
@@ -101,7 +106,7 @@ pub(crate) fn recover_segment(
         epochs.assign_newer(header.leader_epoch, header.base_offset);
         Ok(())
     })?;
-    let Examined { end_offset, max, .. } = examined;
+    let Examined { end_offset, first_timestamp, max, .. } = examined;
     report.scanned_bytes += u64::from(sound);
     report.scanned_segments += 1;
     if let Some(trouble) = &trouble
@@ -117,15 +122,18 @@ pub(crate) fn recover_segment(
         what: trouble.to_string(),
     });
     segment.resized(sound, Some(max));
-    push_time_entry(segment, max)?;
-    segment.offset_index.finish(files, false).map_err(files.io("write", OffsetEntry::KIND))?;
-    segment.time_index.finish(files, false).map_err(files.io("write", TimeEntry::KIND))?;
+    if !is_last {
+        push_time_entry(segment, max)?;
+        segment.offset_index.finish(files, false).map_err(files.io("write", OffsetEntry::KIND))?;
+        segment.time_index.finish(files, false).map_err(files.io("write", TimeEntry::KIND))?;
+    }
     segment.with_txn_index("repair", |index| index.repair(segment.base_offset, end_offset))?;
-    Ok(Recovered { end_offset, cut })
+    Ok(Recovered { end_offset, first_timestamp, cut })
 }
 
 struct Examined {
     end_offset: Offset,
+    first_timestamp: Option<i64>,
     max: TimeEntry,
     indexed_at: u32,
 }
@@ -139,12 +147,16 @@ impl Examined {
         index_interval_bytes: u32,
     ) -> Result<(), LogError> {
         let offset = header.last_offset();
+        self.first_timestamp.get_or_insert(header.max_timestamp);
         if header.max_timestamp > self.max.timestamp {
             self.max = TimeEntry { timestamp: header.max_timestamp, offset };
         }
         if position - self.indexed_at > index_interval_bytes {
             segment.offset_index.push(OffsetEntry { offset, position });
             push_time_entry(segment, self.max)?;
+            let files = &segment.files;
+            segment.offset_index.store_block(files).map_err(files.io("write", OffsetEntry::KIND))?;
+            segment.time_index.store_block(files).map_err(files.io("write", TimeEntry::KIND))?;
             self.indexed_at = position;
         }
         self.end_offset = header.next_offset();

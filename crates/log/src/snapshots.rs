@@ -20,6 +20,7 @@ impl Log {
     /// What the disk says.
     pub fn write_snapshot(&mut self, offset: Offset, bytes: &[u8], sync: bool) -> Result<(), LogError> {
         self.check_online()?;
+        self.make_dir()?;
         let path = self.shared.dir.join(&names::snapshot_file(offset));
         let write = || {
             let file = self.context.disk().open(&path, OpenMode::CreateEmpty)?;

@@ -7,6 +7,7 @@ use ottla_log::disk::{Disk, SimDisk};
 use ottla_log::{Log, LogConfig, LogError, OpenOptions};
 use ottla_protocol::records::BatchBuilder;
 use ottla_protocol::{LeaderEpoch, Offset, Uuid};
+use std::path::Path;
 
 fn names(disk: &SimDisk) -> Vec<String> {
     let mut names: Vec<String> = disk.list(&dir()).expect("lists").into_iter().map(|e| e.name).collect();
@@ -66,7 +67,7 @@ fn a_closed_log_is_as_it_was() {
 fn a_log_that_nothing_was_appended_to_costs_no_segment_file() {
     let disk = SimDisk::new();
     let topic_id = Some(Uuid(100u128.to_be_bytes()));
-    let (mut log, _) = open_with(&disk, OpenOptions { topic_id, ..options() });
+    let (mut log, _) = open_with(&disk, OpenOptions { topic_id, defers_dir: false, ..options() });
     assert_eq!(names(&disk), ["partition.metadata"]);
     log.assign_epoch(LeaderEpoch(0));
     log.flush(0).expect("flushes");
@@ -79,10 +80,29 @@ fn a_log_that_nothing_was_appended_to_costs_no_segment_file() {
 }
 
 #[test]
+fn a_log_whose_directory_may_wait_costs_nothing_until_the_first_append() {
+    let disk = new_disk();
+    let topic_id = Some(Uuid(100u128.to_be_bytes()));
+    let options = || OpenOptions { topic_id, ..options() };
+    let (mut log, _) = open_with(&disk, options());
+    log.assign_epoch(LeaderEpoch(0));
+    log.flush(0).expect("flushes");
+    log.close().expect("closes");
+    assert_eq!(disk.list(Path::new("/data")).expect("lists"), []);
+    let (mut never_used, _) = open_with(&disk, options());
+    never_used.delete(7).expect("deletes").remove().expect("removes");
+
+    append(&mut log, &[1], 0);
+    log.flush(0).expect("flushes");
+    let (log, _) = open_with(&disk.after_power_failure(1), OpenOptions { was_clean: false, ..options() });
+    assert_eq!((log.topic_id(), all_records(&log)), (topic_id, vec![(0, 1)]));
+}
+
+#[test]
 fn another_topics_directory_is_refused() {
     let disk = SimDisk::new();
     let id = |n: u128| Some(Uuid(n.to_be_bytes()));
-    open_with(&disk, OpenOptions { topic_id: id(100), ..options() });
+    open_with(&disk, OpenOptions { topic_id: id(100), defers_dir: false, ..options() });
     let other = OpenOptions { topic_id: id(101), ..options() };
     let error = ottla_log::Log::open(&context(&disk), other).expect_err("another topic");
     assert!(matches!(error, LogError::InconsistentTopicId { .. }), "{error}");

@@ -192,11 +192,12 @@ impl<E: Entry> Index<E> {
         Ok(())
     }
 
-    /// Removes all entries.
-    pub(crate) fn clear(&self, files: &Arc<SegmentFiles>) -> io::Result<()> {
-        let mut state = self.state.write();
-        *state = State { loaded: true, stored: 0, fresh: Vec::new(), last: None, is_retired: false };
-        files.get_or_create(E::KIND)?.set_len(0)
+    /// Forgets all entries, to be made anew. The file is as it was until the first of them are written over it. It is
+    /// not emptied: a file system may take an emptied file for one that must be on the disk when it is closed, and a
+    /// start after a crash empties thousands.
+    pub(crate) fn begin_anew(&self) {
+        *self.state.write() =
+            State { loaded: true, stored: 0, fresh: Vec::new(), last: None, is_retired: false };
     }
 
     /// Finds out what is in the file, once.

@@ -43,7 +43,7 @@ pub(crate) fn config() -> LogConfig {
 }
 
 pub(crate) fn options() -> OpenOptions {
-    OpenOptions { config: config(), ..OpenOptions::new(partition(), dir(), 0) }
+    OpenOptions { config: config(), defers_dir: true, ..OpenOptions::new(partition(), dir(), 0) }
 }
 
 pub(crate) fn open_with(disk: &SimDisk, options: OpenOptions) -> (Log, RecoveryReport) {
