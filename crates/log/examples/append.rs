@@ -62,6 +62,7 @@ fn measure(
         produce_version: 13,
         max_message_bytes: i32::MAX,
         compacted: false,
+        compression: None,
         timestamp_type: TimestampType::CreateTime,
         timestamp_before_max_ms: i64::MAX,
         timestamp_after_max_ms: i64::MAX,

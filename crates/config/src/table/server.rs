@@ -39,13 +39,13 @@ keys! { pub(super) KEYS {
     "delete.topic.enable": BOOLEAN = "true", ANY, HIGH, READ_ONLY, HONOURED,
         "Whether topics can be deleted.";
     "compression.type": STRING = "producer",
-        one_of(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), HIGH, CLUSTER_WIDE, ACCEPTED,
+        one_of(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), HIGH, CLUSTER_WIDE, HONOURED,
         "How topics store batches by default: a codec, uncompressed, or producer for as they came.";
-    "compression.gzip.level": INT = "-1", GZIP_LEVEL, MEDIUM, CLUSTER_WIDE, ACCEPTED,
+    "compression.gzip.level": INT = "-1", GZIP_LEVEL, MEDIUM, CLUSTER_WIDE, HONOURED,
         "Level of gzip where batches are compressed by the broker; -1 is gzip's own default.";
     "compression.lz4.level": INT = "9", between(1.0, 17.0), MEDIUM, CLUSTER_WIDE, ACCEPTED,
         "Level of LZ4 where batches are compressed by the broker.";
-    "compression.zstd.level": INT = "3", between(-131072.0, 22.0), MEDIUM, CLUSTER_WIDE, ACCEPTED,
+    "compression.zstd.level": INT = "3", between(-131072.0, 22.0), MEDIUM, CLUSTER_WIDE, HONOURED,
         "Level of Zstandard where batches are compressed by the broker.";
     "max.incremental.fetch.session.cache.slots": INT = "1000", at_least(0), MEDIUM, READ_ONLY, HONOURED,
         "How many incremental fetch sessions are remembered.";

@@ -43,13 +43,13 @@ keys! { pub(super) KEYS {
     "min.insync.replicas": INT = "1", at_least(1), MEDIUM, TOPIC, HONOURED,
         "How many replicas must be in sync for acks=all writes.";
     "compression.type": STRING = "producer",
-        one_of(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), MEDIUM, TOPIC, ACCEPTED,
+        one_of(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), MEDIUM, TOPIC, HONOURED,
         "How batches are stored: a codec, uncompressed, or producer for as they came.";
-    "compression.gzip.level": INT = "-1", GZIP_LEVEL, MEDIUM, TOPIC, ACCEPTED,
+    "compression.gzip.level": INT = "-1", GZIP_LEVEL, MEDIUM, TOPIC, HONOURED,
         "Level of gzip where compression.type is gzip; -1 is gzip's own default.";
     "compression.lz4.level": INT = "9", between(1.0, 17.0), MEDIUM, TOPIC, ACCEPTED,
         "Level of LZ4 where compression.type is lz4.";
-    "compression.zstd.level": INT = "3", between(-131072.0, 22.0), MEDIUM, TOPIC, ACCEPTED,
+    "compression.zstd.level": INT = "3", between(-131072.0, 22.0), MEDIUM, TOPIC, HONOURED,
         "Level of Zstandard where compression.type is zstd.";
     "preallocate": BOOLEAN = "false", ANY, MEDIUM, TOPIC, ACCEPTED,
         "Whether new segments take their space on disk at once.";

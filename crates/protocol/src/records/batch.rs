@@ -3,6 +3,7 @@
 use super::header::{ATTRIBUTES_AT, CRC_AT, MAX_TIMESTAMP_AT, peek_length, peek_magic, put};
 use super::{BATCH_OVERHEAD, BatchHeader, LOG_OVERHEAD, MAGIC, RecordError, Records, TimestampType};
 use crate::{LeaderEpoch, Offset};
+use std::borrow::Cow;
 
 /// The checksum of a batch that is read piece by piece.
 #[derive(Debug)]
@@ -177,11 +178,11 @@ pub(super) fn entry_size(bytes: &[u8]) -> Result<Option<usize>, RecordError> {
 /// A batch on its way to the log: a copy of its header that may be patched, and its records, borrowed.
 ///
 /// A leader sets base offset and leader epoch for every batch, and now and then the maximal timestamp; the records
-/// stay where the socket put them until they are written.
+/// stay where the socket put them until they are written, unless the topic wants them compressed in another way.
 #[derive(Clone, Debug)]
 pub struct BatchBytes<'a> {
     head: [u8; BATCH_OVERHEAD],
-    body: &'a [u8],
+    body: Cow<'a, [u8]>,
 }
 
 impl<'a> BatchBytes<'a> {
@@ -204,8 +205,8 @@ impl<'a> BatchBytes<'a> {
     }
 
     /// The records' bytes.
-    pub fn body(&self) -> &'a [u8] {
-        self.body
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Size in bytes.
@@ -232,7 +233,7 @@ impl<'a> BatchBytes<'a> {
         let attributes = header.attributes.known().with_timestamp_type(timestamp_type);
         put(&mut self.head, ATTRIBUTES_AT, attributes.0.to_be_bytes());
         put(&mut self.head, MAX_TIMESTAMP_AT, max_timestamp.to_be_bytes());
-        let crc = crc_of(&self.head, self.body);
+        let crc = crc_of(&self.head, &self.body);
         put(&mut self.head, CRC_AT, crc.to_be_bytes());
     }
 
@@ -240,16 +241,17 @@ impl<'a> BatchBytes<'a> {
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.size());
         bytes.extend_from_slice(&self.head);
-        bytes.extend_from_slice(self.body);
+        bytes.extend_from_slice(&self.body);
         bytes
     }
 
     /// Makes a batch of a header, whose length and checksum are computed here, and records.
-    pub(super) fn assemble(mut header: BatchHeader, body: &'a [u8]) -> BatchBytes<'a> {
+    pub(super) fn assemble(mut header: BatchHeader, body: impl Into<Cow<'a, [u8]>>) -> BatchBytes<'a> {
+        let body = body.into();
         let length = BATCH_OVERHEAD - LOG_OVERHEAD + body.len();
         header.length = i32::try_from(length).expect("a batch is built in memory, far below 2 GiB");
         let mut head = header.to_head();
-        let crc = crc_of(&head, body);
+        let crc = crc_of(&head, &body);
         put(&mut head, CRC_AT, crc.to_be_bytes());
         BatchBytes { head, body }
     }
@@ -258,6 +260,6 @@ impl<'a> BatchBytes<'a> {
 impl<'a> From<RecordBatch<'a>> for BatchBytes<'a> {
     fn from(batch: RecordBatch<'a>) -> Self {
         let (head, body) = batch.bytes.split_first_chunk().expect("a parsed batch holds a whole header");
-        BatchBytes { head: *head, body }
+        BatchBytes { head: *head, body: body.into() }
     }
 }

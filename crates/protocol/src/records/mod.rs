@@ -42,7 +42,7 @@ pub use error::RecordError;
 pub use header::{Attributes, BATCH_OVERHEAD, BatchHeader, LOG_OVERHEAD, MAGIC, MAGIC_OFFSET, TimestampType};
 pub use record::{Header, Headers, Record, Records, RecordsIter};
 pub use rewrite::{BatchRewriter, rewrite_empty};
-pub use validate::{InvalidRecord, Rejection, Rules, ValidBatch, validate};
+pub use validate::{InvalidRecord, Recompression, Rejection, Rules, ValidBatch, validate};
 
 /// "No timestamp" in a record or a batch.
 pub const NO_TIMESTAMP: i64 = -1;

@@ -83,7 +83,7 @@ pub fn rewrite_empty(original: &BatchHeader, out: &mut Vec<u8>) -> BatchHeader {
 /// Puts the header in front of the records, which are in place.
 fn seal(header: BatchHeader, out: &mut [u8], start: usize) -> BatchHeader {
     let (head, body) = out[start..].split_at_mut(BATCH_OVERHEAD);
-    let batch = BatchBytes::assemble(header, body);
+    let batch = BatchBytes::assemble(header, &*body);
     head.copy_from_slice(batch.head());
     batch.header()
 }

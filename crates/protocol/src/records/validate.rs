@@ -1,20 +1,21 @@
 //! What a leader demands of a producer's bytes for one partition before it appends them.
 //!
-//! The demands, their order and the answers are those of Kafka 4.3.1 with `compression.type=producer`. Where Kafka
+//! The demands, their order and the answers are those of Kafka 4.3.1. Where Kafka
 //! looks less closely, this does not: offset deltas must count up from zero, and a compressed record must be as long
 //! as it says. A record that passes here can be read by every client.
 //!
 //! One pass over the bytes after the checksum; uncompressed batches cost no allocation, compressed ones a window of
-//! fixed size and what their codec needs.
+//! fixed size and what their codec needs. Where `compression.type` wants another codec than the producer's, a second
+//! pass writes the records anew, a piece at a time, and gives up when they are larger than a batch may be.
 
 use std::ops::ControlFlow;
 
 use super::batch::entry_size;
-use super::compression::StreamError;
+use super::compression::{StreamError, transcode};
 use super::record::log_append_time;
 use super::varint::VarintError;
 use super::walk::{Facts, WalkError, walk};
-use super::{BatchBytes, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, TimestampType};
+use super::{BATCH_OVERHEAD, BatchBytes, BatchHeader, Compression, NO_TIMESTAMP, RecordBatch, TimestampType};
 use crate::{ErrorCode, ProducerEpoch, ProducerId};
 
 /// Errors of single records that an answer lists; further ones are only counted.
@@ -35,6 +36,8 @@ pub struct Rules<'a> {
     pub max_message_bytes: i32,
     /// `cleanup.policy` has `compact`: every record needs a key.
     pub compacted: bool,
+    /// `compression.type`; `None` is `producer`: batches stay as they come.
+    pub compression: Option<Recompression>,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`.
@@ -44,6 +47,15 @@ pub struct Rules<'a> {
     /// Largest size of the records when decompressed. Kafka has no such limit; it bounds the time that a few kilobytes
     /// may cost.
     pub decompressed_bytes_max: u64,
+}
+
+/// How the topic wants batches to be compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recompression {
+    /// A codec, or [`Compression::None`]. Batches that have it already stay as they come.
+    pub compression: Compression,
+    /// `compression.gzip.level` and its like; `None` is the codec's default.
+    pub level: Option<i32>,
 }
 
 /// A batch that may be appended, and what was learnt about it on the way.
@@ -149,15 +161,21 @@ pub fn validate<'a>(bytes: &'a [u8], rules: &Rules<'_>, now_ms: i64) -> Result<V
         TimestampType::CreateTime => (checks.max_timestamp, checks.max_timestamp_index),
         TimestampType::LogAppendTime => (now_ms, 0),
     };
-    let mut batch = BatchBytes::from(batch);
-    batch.set_max_timestamp(rules.timestamp_type, max_timestamp);
+    let batch = match rules.compression.filter(|wanted| wanted.compression != compression) {
+        None => {
+            let mut batch = BatchBytes::from(batch);
+            batch.set_max_timestamp(rules.timestamp_type, max_timestamp);
+            batch
+        }
+        Some(wanted) => recompress(&batch, compression, wanted, rules, max_timestamp)?,
+    };
     Ok(ValidBatch {
         batch,
         record_count: header.record_count,
         max_timestamp,
         max_timestamp_offset_delta,
         log_append_time: (rules.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms),
-        compression,
+        compression: batch_compression(rules, compression),
         producer_id: header.producer_id,
         producer_epoch: header.producer_epoch,
         base_sequence: header.base_sequence,
@@ -239,6 +257,33 @@ fn check_header(header: &BatchHeader) -> Result<(), Rejection> {
         return Ok(());
     };
     Err(Rejection::new(ErrorCode::InvalidRecord, reason))
+}
+
+/// The codec of what is appended.
+fn batch_compression(rules: &Rules<'_>, of_producer: Compression) -> Compression {
+    rules.compression.map_or(of_producer, |wanted| wanted.compression)
+}
+
+/// The same records in another codec. They have been walked, so that they can be decompressed is known.
+fn recompress<'a>(
+    batch: &RecordBatch<'_>,
+    compression: Compression,
+    wanted: Recompression,
+    rules: &Rules<'_>,
+    max_timestamp: i64,
+) -> Result<BatchBytes<'a>, Rejection> {
+    let body_max = (rules.max_message_bytes.max(0) as usize).saturating_sub(BATCH_OVERHEAD);
+    let body = transcode(batch.body(), compression, wanted.compression, wanted.level, body_max)
+        .map_err(|error| Rejection::new(ErrorCode::UnknownServerError, error.to_string()))?;
+    let body = body.ok_or_else(|| {
+        let max = rules.max_message_bytes;
+        let reason = format!("more than {max} bytes when compressed as the topic wants it");
+        Rejection::new(ErrorCode::MessageTooLarge, reason).early()
+    })?;
+    let attributes = batch.header().attributes.known();
+    let attributes =
+        attributes.with_compression(wanted.compression).with_timestamp_type(rules.timestamp_type);
+    Ok(BatchBytes::assemble(BatchHeader { attributes, max_timestamp, ..*batch.header() }, body))
 }
 
 /// What the producer is told of records that cannot be walked.

@@ -18,11 +18,11 @@ use super::clock;
 use super::dir_state::DirState;
 use super::waiters::Waiters;
 use arc_swap::ArcSwap;
-use ottla_config::{TimestampType, TopicSettings};
+use ottla_config::{CompressionType, TimestampType, TopicSettings};
 use ottla_log::{FileRegion, Log, LogError, LogReader, RollFacts};
 use ottla_protocol::records::{
-    self, BatchBytes, InvalidRecord, RecordBatch, RecordError, Rejection, Rules, ValidBatch, batches,
-    producer_snapshot,
+    self, BatchBytes, Compression, InvalidRecord, Recompression, RecordBatch, RecordError, Rejection, Rules,
+    ValidBatch, batches, producer_snapshot,
 };
 use ottla_protocol::{ByteString, ErrorCode, LeaderEpoch, Offset, ProducerId, TopicId};
 use ottla_replica::Refusal;
@@ -176,6 +176,7 @@ impl Partition {
             produce_version,
             max_message_bytes: settings.max_message_bytes,
             compacted: settings.cleanup_policy.compact,
+            compression: recompression(settings.compression_type),
             timestamp_type: match settings.message_timestamp_type {
                 TimestampType::CreateTime => records::TimestampType::CreateTime,
                 TimestampType::LogAppendTime => records::TimestampType::LogAppendTime,
@@ -510,4 +511,17 @@ impl ReadOutcome {
         }
         self
     }
+}
+
+/// How batches are to be compressed, if not as they come. Kafka's −1 is gzip's own default.
+fn recompression(compression_type: CompressionType) -> Option<Recompression> {
+    let (compression, level) = match compression_type {
+        CompressionType::Producer => return None,
+        CompressionType::Uncompressed => (Compression::None, None),
+        CompressionType::Gzip(level) => (Compression::Gzip, Some(level).filter(|level| *level >= 0)),
+        CompressionType::Snappy => (Compression::Snappy, None),
+        CompressionType::Lz4(level) => (Compression::Lz4, Some(level)),
+        CompressionType::Zstd(level) => (Compression::Zstd, Some(level)),
+    };
+    Some(Recompression { compression, level })
 }

@@ -139,32 +139,80 @@ pub fn decompress(compression: Compression, bytes: &[u8], limit: u64) -> Result<
 /// Appends the compressed form of `bytes` to `out`. `level` `None` is Kafka's default; snappy and lz4 have no levels
 /// here, and levels out of a codec's range are taken as the nearest in it.
 pub fn compress(compression: Compression, level: Option<i32>, bytes: &[u8], out: &mut Vec<u8>) {
-    let result = match compression {
-        Compression::None => out.write_all(bytes),
+    let mut source = bytes;
+    encode(compression, level, &mut source, out).expect("compressing from memory into memory cannot fail");
+}
+
+/// The same records in another codec, a piece at a time; `None` if that makes more than `bytes_max`.
+///
+/// # Errors
+/// The bytes cannot be decompressed.
+pub(super) fn transcode(
+    bytes: &[u8],
+    from: Compression,
+    to: Compression,
+    level: Option<i32>,
+    bytes_max: usize,
+) -> std::io::Result<Option<Vec<u8>>> {
+    let mut sink = Bounded { bytes: Vec::new(), bytes_max, is_full: false };
+    match encode(to, level, &mut Decoder::new(from, bytes)?, &mut sink) {
+        Err(_) if sink.is_full => Ok(None),
+        other => other.map(|()| Some(sink.bytes)),
+    }
+}
+
+/// Takes bytes up to a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    is_full: bool,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() > self.bytes_max - self.bytes.len() {
+            self.is_full = true;
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn encode(
+    compression: Compression,
+    level: Option<i32>,
+    source: &mut impl Read,
+    sink: &mut impl Write,
+) -> std::io::Result<()> {
+    match compression {
+        Compression::None => std::io::copy(source, sink).map(drop),
         Compression::Gzip => {
             let level = match level {
                 Some(level @ 1..) => flate2::Compression::new(level.min(9) as u32),
                 _ => flate2::Compression::default(),
             };
-            let mut encoder = flate2::write::GzEncoder::new(out, level);
-            encoder.write_all(bytes).and_then(|()| encoder.finish().map(drop))
+            let mut encoder = flate2::write::GzEncoder::new(sink, level);
+            std::io::copy(source, &mut encoder)?;
+            encoder.finish().map(drop)
         }
-        Compression::Snappy => {
-            snappy::write(bytes, out);
-            Ok(())
-        }
+        Compression::Snappy => snappy::write(source, sink),
         Compression::Lz4 => {
             let info = lz4_flex::frame::FrameInfo::new()
                 .block_mode(lz4_flex::frame::BlockMode::Independent)
                 .block_size(lz4_flex::frame::BlockSize::Max64KB);
-            let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, out);
-            encoder.write_all(bytes).and_then(|()| encoder.finish().map(drop).map_err(Into::into))
+            let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, sink);
+            std::io::copy(source, &mut encoder)?;
+            encoder.finish().map(drop).map_err(Into::into)
         }
         Compression::Zstd => {
             let levels = ::zstd::compression_level_range();
             let level = level.unwrap_or(ZSTD_LEVEL_DEFAULT).clamp(*levels.start(), *levels.end());
-            ::zstd::stream::copy_encode(bytes, out, level)
+            ::zstd::stream::copy_encode(source, sink, level)
         }
-    };
-    result.expect("compressing from memory into memory cannot fail");
+    }
 }

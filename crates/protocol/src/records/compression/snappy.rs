@@ -5,7 +5,7 @@
 //! ```
 //! Some clients send a single block without any framing; it is told by the missing first bytes.
 
-use std::io::{Error, Read, Result};
+use std::io::{Error, Read, Result, Write};
 
 const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
 const VERSION: i32 = 1;
@@ -80,18 +80,22 @@ impl Read for Reader<'_> {
     }
 }
 
-/// Appends `bytes` to `out`, framed.
-pub(super) fn write(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&VERSION.to_be_bytes());
-    out.extend_from_slice(&VERSION.to_be_bytes());
+/// Writes all of `source` to `sink`, framed.
+pub(super) fn write(source: &mut impl Read, sink: &mut impl Write) -> Result<()> {
+    sink.write_all(&MAGIC)?;
+    sink.write_all(&VERSION.to_be_bytes())?;
+    sink.write_all(&VERSION.to_be_bytes())?;
     let mut encoder = snap::raw::Encoder::new();
-    for block in bytes.chunks(BLOCK_SIZE) {
-        let length_at = out.len();
-        let start = length_at + 4;
-        out.resize(start + snap::raw::max_compress_len(block.len()), 0);
-        let length = encoder.compress(block, &mut out[start..]).expect("the block is small, the room enough");
-        out.truncate(start + length);
-        out[length_at..start].copy_from_slice(&(length as u32).to_be_bytes());
+    let mut block = Vec::with_capacity(BLOCK_SIZE);
+    let mut compressed = vec![0; snap::raw::max_compress_len(BLOCK_SIZE)];
+    loop {
+        block.clear();
+        source.by_ref().take(BLOCK_SIZE as u64).read_to_end(&mut block)?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        let length = encoder.compress(&block, &mut compressed).map_err(Error::other)?;
+        sink.write_all(&(length as u32).to_be_bytes())?;
+        sink.write_all(&compressed[..length])?;
     }
 }
