@@ -11,7 +11,7 @@ use bytes::Bytes;
 use ottla_protocol::codec::MessageInfo;
 use ottla_protocol::messages::registry::MESSAGES;
 use ottla_protocol::records::compression::compress;
-use ottla_protocol::records::{Compression, Rules, TimestampType, validate};
+use ottla_protocol::records::{Compression, Recompression, Rules, TimestampType, validate};
 
 use crate::batch::Batch;
 use crate::broker::Broker;
@@ -102,6 +102,8 @@ fn batches(random: &mut Random) {
         produce_version: 3 + random.below(11) as i16,
         max_message_bytes: 1 << 20,
         compacted: random.below(4) == 0,
+        compression: Compression::from_id(random.below(8) as u8)
+            .map(|compression| Recompression { compression, level: None }),
         timestamp_type: TimestampType::CreateTime,
         timestamp_before_max_ms: i64::MAX,
         timestamp_after_max_ms: i64::MAX,
