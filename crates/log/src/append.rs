@@ -323,10 +323,19 @@ impl Log {
             is_ragged: false,
             is_changed: end_position == 0,
         };
+        tell_ends(&segments, end_offset);
         let mut view = self.shared.view.write();
         view.segments = Arc::new(segments);
         view.end_offset = end_offset;
         view.end_position = end_position;
+    }
+}
+
+/// Tells segments that follow each other where each ends.
+pub(crate) fn tell_ends(segments: &[Arc<Segment>], end_offset: Offset) {
+    let ends = segments.iter().skip(1).map(|next| next.base_offset).chain([end_offset]);
+    for (segment, end) in segments.iter().zip(ends) {
+        segment.ends_at(end);
     }
 }
 

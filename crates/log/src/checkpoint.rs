@@ -125,7 +125,8 @@ fn read_text(disk: &dyn Disk, path: &Path) -> io::Result<String> {
     }
 }
 
-fn format(lines: impl Iterator<Item = String>) -> String {
+/// The text of a checkpoint: one line an entry.
+pub(crate) fn format(lines: impl Iterator<Item = String>) -> String {
     let mut body = String::new();
     let mut count = 0;
     for line in lines {
@@ -139,7 +140,7 @@ fn format(lines: impl Iterator<Item = String>) -> String {
 }
 
 /// Reads all entries. An empty file has none; that is how Kafka makes it.
-fn parse<T, C: FromIterator<T>>(text: &str, entry: impl Fn(&str) -> Option<T>) -> io::Result<C> {
+pub(crate) fn parse<T, C: FromIterator<T>>(text: &str, entry: impl Fn(&str) -> Option<T>) -> io::Result<C> {
     let mut lines = text.lines();
     let Some(version) = lines.next() else { return Ok(C::from_iter([])) };
     if version != VERSION {

@@ -298,7 +298,7 @@ impl SegmentFiles {
             Kind::Log => 0,
             Kind::OffsetIndex => 1,
             Kind::TimeIndex => 2,
-            Kind::TxnIndex => unreachable!("transaction indexes are opened by path"),
+            Kind::TxnIndex | Kind::Damage => unreachable!("{kind:?} is opened by path"),
         }]
     }
 }

@@ -12,14 +12,15 @@
 //! What must hold:
 //! 1. A batch is in the log as a whole or not at all. Readers see whole batches only.
 //! 2. Offsets grow from batch to batch, and from segment to segment.
-//! 3. What was flushed survives a power failure. What was not may be gone from some batch on; what is left is sound.
-//! 4. Damage to what was flushed is reported and left as it is, never cut away.
+//! 3. What was flushed survives a power failure. What was not may be gone, from some batch on or in between.
+//! 4. Damage is reported and left as it is, never cut away, but for a torn end; what is behind it is read as ever.
 //! 5. A JVM broker can open what was closed here, and what was not; and the other way round.
 
 mod append;
 mod checkpoint;
 pub mod cleaner;
 mod config;
+mod damage;
 pub mod disk;
 mod epoch_cache;
 mod error;
@@ -34,14 +35,18 @@ mod open;
 mod read;
 mod recovery;
 mod retention;
+mod salvage;
 mod scan;
 mod segment;
 mod snapshots;
+mod survey;
 mod truncate;
+mod walk;
 
 pub use append::{AppendInfo, RollFacts};
 pub use checkpoint::OffsetCheckpoint;
 pub use config::LogConfig;
+pub use damage::DamagedRange;
 pub use epoch_cache::{EpochCache, EpochEntry};
 pub use error::{LogError, TopicPartition};
 pub use file_cache::LogContext;

@@ -29,10 +29,13 @@ pub(crate) enum Kind {
     OffsetIndex,
     TimeIndex,
     TxnIndex,
+    /// Names what of the others' file of batches is damaged. Not Kafka's: it takes no notice of it.
+    Damage,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 4] = [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TxnIndex];
+    pub(crate) const ALL: [Kind; 5] =
+        [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TxnIndex, Kind::Damage];
 
     pub(crate) fn suffix(self) -> &'static str {
         match self {
@@ -40,6 +43,7 @@ impl Kind {
             Kind::OffsetIndex => ".index",
             Kind::TimeIndex => ".timeindex",
             Kind::TxnIndex => ".txnindex",
+            Kind::Damage => ".damaged",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ottla_protocol::{Offset, TopicId};
 use parking_lot::RwLock;
 
-use crate::append::{jitter, make_missing};
+use crate::append::{jitter, make_missing, tell_ends};
 use crate::checkpoint;
 use crate::config::LogConfig;
 use crate::disk::OpenMode;
@@ -17,7 +17,7 @@ use crate::error::{LogError, TopicPartition};
 use crate::file_cache::{LogContext, SegmentFiles, SharedDir, exists, ignore_missing};
 use crate::log::{Active, Durable, Log, Shared, View};
 use crate::names::{self, Kind};
-use crate::recovery::{RecoveryReport, cut_off, recover_segment};
+use crate::recovery::RecoveryReport;
 use crate::scan::end_of_file;
 use crate::segment::Segment;
 
@@ -40,6 +40,8 @@ pub struct OpenOptions {
     pub recovery_point: Offset,
     /// Up to where it was compacted, as the checkpoint of the log directory has it.
     pub cleaned_to: Option<Offset>,
+    /// As the checkpoint of the log directory has it, or 0. What is below it was acknowledged and is never cut off.
+    pub high_watermark: Offset,
     /// The topic's id, if the caller knows it.
     pub topic_id: Option<TopicId>,
     /// Now, in milliseconds since 1970.
@@ -58,6 +60,7 @@ impl OpenOptions {
             log_start_offset: Offset(0),
             recovery_point: Offset(0),
             cleaned_to: None,
+            high_watermark: Offset(0),
             topic_id: None,
             now_ms,
         }
@@ -69,13 +72,15 @@ impl Log {
     /// with [`OpenOptions::defers_dir`]; the file of batches is made by the first append. No file of a log stays open
     /// that nobody uses.
     ///
-    /// After an unclean stop the segments from the recovery point on are read and checked, their indexes made anew, and
-    /// what comes after the last sound batch is cut off, as the report says. Producers' state is for the caller to
-    /// build anew: from [`latest_snapshot`](Log::latest_snapshot), and what [`replay`](Log::replay) tells of the
-    /// batches after it.
+    /// After an unclean stop the segments from the recovery point on are read and checked, and their indexes made anew. A
+    /// torn tail is cut off. Damage is not: a place that is not sound with something sound behind it, or with a
+    /// checkpoint that knows it was durable. It stays, the report and [`LogReader::damaged_ranges`] tell of it, and the
+    /// log goes on behind it. Producers' state is for the caller to build anew: from
+    /// [`latest_snapshot`](Log::latest_snapshot), and what [`replay`](Log::replay) tells of the batches after it.
+    ///
+    /// [`LogReader::damaged_ranges`]: crate::LogReader::damaged_ranges
     ///
     /// # Errors
-    /// [`LogError::Corrupt`] if what was flushed is damaged: nothing is cut off then, for somebody to look at;
     /// [`LogError::InconsistentTopicId`]; what the disk says.
     pub fn open(context: &LogContext, options: OpenOptions) -> Result<(Log, RecoveryReport), LogError> {
         let mut opening = Opening::new(context, &options);
@@ -87,8 +92,14 @@ impl Log {
             return Ok((log, opening.report));
         };
         let names = opening.finish_interrupted()?;
-        let mut segments = opening.find_segments(&names)?;
+        let (mut segments, orphans) = opening.find_segments(&names)?;
+        tell_ends(&segments, Offset(i64::MAX));
+        opening.read_damage()?;
         opening.make_indexes(&segments)?;
+        if !opening.may_lack_offsets() {
+            opening.find_missing(&segments, &orphans)?;
+        }
+        opening.remove_orphans(orphans)?;
         if !options.was_clean {
             opening.recover(&mut segments)?;
         }
@@ -104,21 +115,29 @@ impl Log {
     }
 }
 
+/// Indexes whose segment is not there.
+pub(crate) struct Orphan {
+    pub(crate) files: Arc<SegmentFiles>,
+    kinds: Vec<Kind>,
+}
+
 /// A log that is being opened.
-struct Opening<'o> {
-    context: &'o LogContext,
-    options: &'o OpenOptions,
-    dir: Arc<SharedDir>,
+pub(crate) struct Opening<'o> {
+    pub(crate) context: &'o LogContext,
+    pub(crate) options: &'o OpenOptions,
+    pub(crate) dir: Arc<SharedDir>,
     /// As the file has them.
     stored_epochs: EpochCache,
     /// As they are to be, once that is known.
-    epochs: Option<EpochCache>,
-    snapshots: BTreeSet<Offset>,
+    pub(crate) epochs: Option<EpochCache>,
+    pub(crate) snapshots: BTreeSet<Offset>,
     /// Segments with batches whose index files are not all there.
-    without_indexes: Vec<Arc<Segment>>,
+    pub(crate) without_indexes: BTreeSet<Offset>,
+    /// Segments with a file that names their damage.
+    with_damage: Vec<Arc<Segment>>,
     /// Of a last segment that was examined: the offset after its last batch, and the timestamp of its first.
-    recovered_end: Option<(Offset, Option<i64>)>,
-    report: RecoveryReport,
+    pub(crate) recovered_end: Option<(Offset, Option<i64>)>,
+    pub(crate) report: RecoveryReport,
 }
 
 impl<'o> Opening<'o> {
@@ -130,7 +149,8 @@ impl<'o> Opening<'o> {
             stored_epochs: EpochCache::default(),
             epochs: None,
             snapshots: BTreeSet::new(),
-            without_indexes: Vec::new(),
+            without_indexes: BTreeSet::new(),
+            with_damage: Vec::new(),
             recovered_end: None,
             report: RecoveryReport::new(options.topic_partition.clone()),
         }
@@ -201,6 +221,12 @@ impl<'o> Opening<'o> {
             self.remove(&name)?;
         }
         self.swap_in(complete)?;
+        // A killed process has renamed files and not synced their names: what it took away must not come back, with the
+        // next power failure, behind what is appended from now on.
+        if !self.options.was_clean {
+            let dir = &self.options.dir;
+            self.context.disk().sync_dir(dir).map_err(self.dir.io("sync", dir))?;
+        }
         self.list()
     }
 
@@ -234,8 +260,8 @@ impl<'o> Opening<'o> {
         file.and_then(|file| end_of_file(file, base_offset)).map_err(self.dir.io("read", &path))
     }
 
-    /// The segments whose files are there, by base offset, and the snapshots. Indexes without a segment go.
-    fn find_segments(&mut self, names: &[String]) -> Result<Vec<Arc<Segment>>, LogError> {
+    /// The segments whose files are there, by base offset, and the snapshots; and indexes without a segment.
+    fn find_segments(&mut self, names: &[String]) -> Result<(Vec<Arc<Segment>>, Vec<Orphan>), LogError> {
         let mut kinds: BTreeMap<Offset, Vec<Kind>> = BTreeMap::new();
         for name in names {
             let Some((offset, ending)) = names::split(name) else { continue };
@@ -247,20 +273,28 @@ impl<'o> Opening<'o> {
             }
         }
         let mut segments = Vec::new();
+        let mut orphans = Vec::new();
         for (base_offset, kinds) in kinds {
             let files = SegmentFiles::new(self.context.clone(), self.dir.clone(), base_offset);
-            if !kinds.contains(&Kind::Log) {
-                for kind in kinds {
-                    let path = files.path(kind);
-                    tracing::warn!(path = %path.display(), "removing an index without its segment");
-                    ignore_missing(self.context.disk().remove_file(&path))
-                        .map_err(self.dir.io("remove", &path))?;
-                }
-                continue;
+            if kinds.contains(&Kind::Log) {
+                segments.push(self.find_segment(files, &kinds)?);
+            } else {
+                orphans.push(Orphan { files, kinds });
             }
-            segments.push(self.find_segment(files, &kinds)?);
         }
-        Ok(segments)
+        Ok((segments, orphans))
+    }
+
+    fn remove_orphans(&self, orphans: Vec<Orphan>) -> Result<(), LogError> {
+        for Orphan { files, kinds } in orphans {
+            for kind in kinds {
+                let path = files.path(kind);
+                tracing::warn!(path = %path.display(), "removing an index without its segment");
+                ignore_missing(self.context.disk().remove_file(&path))
+                    .map_err(self.dir.io("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 
     fn find_segment(&mut self, files: Arc<SegmentFiles>, kinds: &[Kind]) -> Result<Arc<Segment>, LogError> {
@@ -272,13 +306,20 @@ impl<'o> Opening<'o> {
         let segment = Arc::new(Segment::existing(files, size));
         let has_indexes = kinds.contains(&Kind::OffsetIndex) && kinds.contains(&Kind::TimeIndex);
         if !has_indexes && size > 0 {
-            self.without_indexes.push(segment.clone());
+            self.without_indexes.insert(base_offset);
+        }
+        if kinds.contains(&Kind::Damage) {
+            self.with_damage.push(segment.clone());
         }
         Ok(segment)
     }
 
+    fn read_damage(&mut self) -> Result<(), LogError> {
+        self.with_damage.drain(..).try_for_each(|segment| segment.read_damage())
+    }
+
     /// The first segment that recovery is going to read.
-    fn first_to_recover(&self, segments: &[Arc<Segment>]) -> usize {
+    pub(crate) fn first_to_recover(&self, segments: &[Arc<Segment>]) -> usize {
         if self.options.was_clean {
             return segments.len();
         }
@@ -286,72 +327,13 @@ impl<'o> Opening<'o> {
         segments.partition_point(|segment| segment.base_offset <= recovery_point).saturating_sub(1)
     }
 
-    /// Makes missing indexes anew, of segments that recovery is not going to read.
-    fn make_indexes(&mut self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
-        let first = self.first_to_recover(segments);
-        let to_recover = segments.get(first).map_or(Offset(i64::MAX), |segment| segment.base_offset);
-        for segment in self.without_indexes.clone() {
-            if segment.base_offset < to_recover {
-                let path = segment.files.path(Kind::Log);
-                tracing::warn!(path = %path.display(), "making the indexes of a segment anew");
-                let interval = self.options.config.index_interval_bytes;
-                let mut known = EpochCache::default();
-                recover_segment(&segment, false, Offset(i64::MAX), interval, &mut known, &mut self.report)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Examines the segments that the recovery point does not cover.
-    fn recover(&mut self, segments: &mut Vec<Arc<Segment>>) -> Result<(), LogError> {
-        let recovery_point = self.options.recovery_point;
-        let first =
-            segments.partition_point(|segment| segment.base_offset <= recovery_point).saturating_sub(1);
-        let Some(from) = segments.get(first).map(|segment| segment.base_offset) else { return Ok(()) };
-        // The epochs of the rest are what its batches say: the file may be of a time before they were appended.
-        let mut epochs = self.read_epochs(&segments[..first])?;
-        epochs.truncate_from_end(from);
-        let mut index = first;
-        while index < segments.len() {
-            let segment = segments[index].clone();
-            let interval = self.options.config.index_interval_bytes;
-            let (is_last, report) = (index + 1 == segments.len(), &mut self.report);
-            let recovered =
-                recover_segment(&segment, is_last, recovery_point, interval, &mut epochs, report)?;
-            if is_last {
-                // They come with its end; a JVM must find them before.
-                if self.without_indexes.iter().any(|without| Arc::ptr_eq(without, &segment)) {
-                    make_missing(&segment)?;
-                }
-                self.recovered_end = Some((recovered.end_offset, recovered.first_timestamp));
-            }
-            index += 1;
-            if let Some(next) = segments.get(index) {
-                let has_gap = recovered.end_offset != next.base_offset;
-                // A log whose segments were compacted may have gaps between them; damage makes one in any log.
-                if has_gap && (recovered.cut.is_some() || !self.options.config.compact) {
-                    let gone = segments.split_off(index);
-                    self.remove_segments(recovered.end_offset, &gone)?;
-                }
-            }
-            // Last: without it the next attempt would not know why the segments after it had to go.
-            if let Some(cut) = recovered.cut {
-                cut_off(&segment, &cut)?;
-                self.report.cuts.push(cut);
-            }
-        }
-        self.epochs = Some(epochs);
-        // What was taken after the recovery point may not be what the log is now.
-        let newer = self.snapshots.split_off(&Offset(from.0.saturating_add(1)));
-        for offset in newer {
-            self.remove(&names::snapshot_file(offset))?;
-        }
-        Ok(())
-    }
-
     /// Removes segments after a place from which on the log is not sound: from the end, so that a failure leaves no
     /// hole.
-    fn remove_segments(&mut self, end_offset: Offset, gone: &[Arc<Segment>]) -> Result<(), LogError> {
+    pub(crate) fn remove_segments(
+        &mut self,
+        end_offset: Offset,
+        gone: &[Arc<Segment>],
+    ) -> Result<(), LogError> {
         for segment in gone.iter().rev() {
             let path = segment.files.path(Kind::Log);
             tracing::warn!(path = %path.display(), %end_offset, "removing a segment after the end of the sound log");
@@ -363,7 +345,7 @@ impl<'o> Opening<'o> {
     }
 
     /// The epochs as the file has them; if it is missing or damaged, as the batches have them.
-    fn read_epochs(&mut self, segments: &[Arc<Segment>]) -> Result<EpochCache, LogError> {
+    pub(crate) fn read_epochs(&mut self, segments: &[Arc<Segment>]) -> Result<EpochCache, LogError> {
         let path = self.options.dir.join(names::LEADER_EPOCH_CHECKPOINT);
         let read = checkpoint::read_epochs(self.context.disk(), &self.options.dir);
         let is_missing = match &read {
@@ -444,6 +426,11 @@ impl<'o> Opening<'o> {
                 None => last.prepare_for_append()?,
             };
         }
+        let stepped = self.step_over_damaged_end(&mut segments, end)?;
+        if stepped > end {
+            (end, first_timestamp) = (stepped, None);
+            names_changed = true;
+        }
         if end < options.log_start_offset {
             tracing::warn!(
                 partition = %options.topic_partition,
@@ -488,6 +475,8 @@ impl<'o> Opening<'o> {
             end_position: segment.size(),
             segments: Arc::new(segments),
         };
+        tell_ends(&view.segments, end);
+        self.report_damage(&view.segments);
         let epochs_changed = epochs != self.stored_epochs;
         self.report.end_offset = end;
         Ok(Log {
@@ -552,7 +541,7 @@ impl<'o> Opening<'o> {
         Ok(entries.into_iter().filter(|entry| !entry.is_dir).map(|entry| entry.name).collect())
     }
 
-    fn remove(&self, name: &str) -> Result<(), LogError> {
+    pub(crate) fn remove(&self, name: &str) -> Result<(), LogError> {
         let path: &Path = &self.options.dir.join(name);
         ignore_missing(self.context.disk().remove_file(path)).map_err(self.dir.io("remove", path))
     }

@@ -14,7 +14,7 @@ use crate::file_cache::SegmentFiles;
 use crate::index::AbortedTxn;
 use crate::log::{Shared, View};
 use crate::names::Kind;
-use crate::segment::{BatchPlace, Segment};
+use crate::segment::{Found, Segment};
 
 /// Reads a log while others append to it. Clones are cheap; what one reads is what the log was at that moment.
 #[derive(Clone, Debug)]
@@ -149,8 +149,12 @@ impl LogReader {
     /// `upper_bound` (the high watermark, the last stable offset, or the end), within one segment. The first batch is
     /// given whole if it is larger than `max_bytes` and `min_one_batch` says so.
     ///
+    /// What is damaged is not given: a region that begins before it ends before it.
+    ///
     /// # Errors
-    /// [`LogError::OffsetOutOfRange`] if `start` is before the start of the log or behind its end.
+    /// [`LogError::OffsetOutOfRange`] if `start` is before the start of the log or behind its end;
+    /// [`LogError::Corrupt`] if it is within damage that is known ([`end_of_damage`](Self::end_of_damage) tells where
+    /// that ends).
     pub fn read(
         &self,
         start: Offset,
@@ -167,8 +171,13 @@ impl LogReader {
         if start >= upper_bound {
             return Ok(nothing);
         }
-        let Some((index, first)) = self.find(&view, start)? else { return Ok(nothing) };
+        let (index, first) = match self.find(&view, start)? {
+            Some((index, Found::Batch(place))) => (index, place),
+            Some((index, Found::Damaged(damage))) => return Err(view.segments[index].corrupt(&damage)),
+            Some((_, Found::Beyond)) | None => return Ok(nothing),
+        };
         let limit = self.limit(&view, index, upper_bound)?;
+        let limit = view.segments[index].sound_up_to(first.position).map_or(limit, |sound| sound.min(limit));
         let available = limit.saturating_sub(first.position);
         if first.base_offset >= upper_bound || available == 0 {
             return Ok(nothing);
@@ -203,7 +212,7 @@ impl LogReader {
                 continue;
             }
             let floor = segment.floor_of_timestamp(timestamp)?;
-            let start = segment.find(view.log_start_offset)?.map_or(0, |place| place.position);
+            let start = segment.find(view.log_start_offset)?.position().unwrap_or(0);
             let limit = self.limit(&view, index, view.end_offset)?;
             let found =
                 self.find_timestamp(segment, floor.max(start), limit, timestamp, view.log_start_offset)?;
@@ -230,7 +239,7 @@ impl LogReader {
         }
         let Some((index, timestamp, offset)) = largest else { return Ok(None) };
         let segment = &view.segments[index];
-        let start = segment.find(offset)?.map_or(0, |place| place.position);
+        let start = segment.find(offset)?.position().unwrap_or(0);
         self.find_timestamp(segment, start, segment.size(), timestamp, Offset(0))
     }
 
@@ -256,12 +265,13 @@ impl LogReader {
         }
     }
 
-    /// The first batch that ends at or after an offset, and the index of its segment.
-    pub(crate) fn find(&self, view: &View, offset: Offset) -> Result<Option<(usize, BatchPlace)>, LogError> {
+    /// What is where an offset should be, and the index of its segment.
+    pub(crate) fn find(&self, view: &View, offset: Offset) -> Result<Option<(usize, Found)>, LogError> {
         let first = view.segments.partition_point(|segment| segment.base_offset <= offset).saturating_sub(1);
         for (index, segment) in view.segments.iter().enumerate().skip(first) {
-            if let Some(place) = segment.find(offset)? {
-                return Ok(Some((index, place)));
+            match segment.find(offset)? {
+                Found::Beyond => {}
+                found => return Ok(Some((index, found))),
             }
         }
         Ok(None)
@@ -276,7 +286,7 @@ impl LogReader {
             None if upper_bound == view.end_offset => return Ok(view.end_position),
             None => view.end_position,
         };
-        Ok(segment.find(upper_bound)?.map_or(end, |place| place.position.min(end)))
+        Ok(segment.find(upper_bound)?.position().map_or(end, |position| position.min(end)))
     }
 
     fn find_timestamp(

@@ -18,8 +18,8 @@ pub(crate) const SCAN_CHUNK: usize = 256 * 1024;
 pub(crate) enum ScanError {
     /// The disk.
     Io(io::Error),
-    /// What is at this position is not a batch, or only a part of one.
-    Bad { position: u64, error: RecordError },
+    /// What is at the position is not a batch, or only a part of one.
+    Bad(RecordError),
 }
 
 impl From<io::Error> for ScanError {
@@ -49,6 +49,11 @@ impl HeaderScan {
         self.position
     }
 
+    /// Goes on at another position, where a batch begins.
+    pub(crate) fn go_to(&mut self, position: u64) {
+        self.position = position;
+    }
+
     /// The next batch's position and header; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, BatchHeader)>, ScanError> {
         let position = self.position;
@@ -60,7 +65,7 @@ impl HeaderScan {
             let (needed, available) = (header.size() as u64, end - position);
             if needed > available { Err(RecordError::Truncated { needed, available }) } else { Ok(header) }
         });
-        let header = header.map_err(|error| ScanError::Bad { position, error })?;
+        let header = header.map_err(ScanError::Bad)?;
         self.position += header.size() as u64;
         Ok(Some((position, header)))
     }
@@ -118,7 +123,7 @@ pub(crate) fn end_of_file(file: Arc<dyn DiskFile>, base_offset: Offset) -> io::R
     loop {
         match scan.next() {
             Ok(Some((_, header))) => end = header.next_offset(),
-            Ok(None) | Err(ScanError::Bad { .. }) => return Ok(end),
+            Ok(None) | Err(ScanError::Bad(_)) => return Ok(end),
             Err(ScanError::Io(error)) => return Err(error),
         }
     }

@@ -2,18 +2,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use ottla_protocol::Offset;
 use ottla_protocol::records::{BatchHeader, NO_TIMESTAMP};
 use parking_lot::RwLock;
 
 use crate::LogError;
+use crate::damage::Damage;
 use crate::disk::read_full_at;
 use crate::file_cache::SegmentFiles;
 use crate::index::{Index, OffsetEntry, TimeEntry, TxnIndex};
+use crate::log::push_time_entry;
 use crate::names::Kind;
-use crate::scan::{FIND_CHUNK, HeaderScan, SCAN_CHUNK, ScanError};
+use crate::scan::{FIND_CHUNK, SCAN_CHUNK};
+use crate::walk::{Step, Walk};
 
 /// Batches whose places are kept in memory: consumers that follow a log read what was appended last.
 const RECENT_MAX: usize = 32;
@@ -47,7 +50,33 @@ pub(crate) struct Segment {
     pub(crate) offset_index: Index<OffsetEntry>,
     pub(crate) time_index: Index<TimeEntry>,
     size: AtomicU32,
+    /// The offset after its last one: where the next segment begins, or the log ends. `i64::MAX` until that is known.
+    end_offset: AtomicI64,
     recent: RwLock<Recent>,
+    /// Stretches that cannot be read, by position; most segments have none.
+    pub(crate) damage: RwLock<Option<Arc<[Damage]>>>,
+}
+
+/// What is where an offset was looked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// The first batch that ends at or after it.
+    Batch(BatchPlace),
+    /// What cannot be read.
+    Damaged(Damage),
+    /// Nothing: the segment ends before it.
+    Beyond,
+}
+
+impl Found {
+    /// Where it begins.
+    pub(crate) fn position(&self) -> Option<u32> {
+        match self {
+            Found::Batch(place) => Some(place.position),
+            Found::Damaged(damage) => Some(damage.position),
+            Found::Beyond => None,
+        }
+    }
 }
 
 /// What was appended last.
@@ -70,7 +99,9 @@ impl Segment {
             offset_index: Index::empty(base_offset),
             time_index: Index::empty(base_offset),
             size: AtomicU32::new(0),
+            end_offset: AtomicI64::new(base_offset.0),
             recent: RwLock::new(recent),
+            damage: RwLock::default(),
         }
     }
 
@@ -83,13 +114,25 @@ impl Segment {
             offset_index: Index::existing(base_offset),
             time_index: Index::existing(base_offset),
             size: AtomicU32::new(size),
+            end_offset: AtomicI64::new(i64::MAX),
             recent: RwLock::default(),
+            damage: RwLock::default(),
         }
     }
 
     /// Bytes of whole batches.
     pub(crate) fn size(&self) -> u32 {
         self.size.load(Ordering::Acquire)
+    }
+
+    /// The offset after its last one; `i64::MAX` if that is not known yet.
+    pub(crate) fn end_offset(&self) -> Offset {
+        Offset(self.end_offset.load(Ordering::Acquire))
+    }
+
+    /// Says where the next segment begins, or the log ends.
+    pub(crate) fn ends_at(&self, offset: Offset) {
+        self.end_offset.store(offset.0, Ordering::Release);
     }
 
     /// Takes note of a batch that has been written at the end; gives the largest timestamp so far. A segment that is
@@ -106,6 +149,7 @@ impl Segment {
         if header.max_timestamp > max.timestamp {
             *max = TimeEntry { timestamp: header.max_timestamp, offset: place.last_offset };
         }
+        self.ends_at(header.next_offset());
         self.size.store(position + place.size, Ordering::Release);
         *max
     }
@@ -117,28 +161,45 @@ impl Segment {
         self.size.store(size, Ordering::Release);
     }
 
+    /// Takes note of the size that cutting off what is not sound left: the largest timestamp is none of that.
+    pub(crate) fn resized_keeping_max(&self, size: u32) {
+        let max_timestamp = self.recent.read().max_timestamp;
+        self.resized(size, max_timestamp);
+    }
+
+    /// Writes the indexes whole: nothing is appended any more.
+    pub(crate) fn finish_indexes(&self) -> Result<(), LogError> {
+        let Segment { offset_index, time_index, files, .. } = self;
+        push_time_entry(self, self.max_timestamp()?)?;
+        offset_index.finish(files, false).map_err(files.io("write", Kind::OffsetIndex))?;
+        time_index.finish(files, false).map_err(files.io("write", Kind::TimeIndex))
+    }
+
     /// Nothing is appended any more.
     pub(crate) fn sealed(&self) {
         self.recent.write().batches = VecDeque::new();
     }
 
-    /// The first batch that ends at or after an offset; `None` if there is none.
-    pub(crate) fn find(&self, offset: Offset) -> Result<Option<BatchPlace>, LogError> {
+    /// What is where an offset should be.
+    pub(crate) fn find(&self, offset: Offset) -> Result<Found, LogError> {
+        if let Some(damage) = self.damage_at(offset) {
+            return Ok(Found::Damaged(damage));
+        }
         let size = self.size();
         if size == 0 {
-            return Ok(None);
+            return Ok(Found::Beyond);
         }
         if let Some(place) = self.find_recent(offset) {
-            return Ok(Some(place));
+            return Ok(Found::Batch(place));
         }
         let entry = self.offset_index.floor(&self.files, |entry| entry.offset <= offset);
         let entry = entry.map_err(self.files.io("read", Kind::OffsetIndex))?;
         if let Some(entry) = entry
-            && let Some(found) = self.find_from(entry.position, Some(entry.offset), offset, size)?
+            && let Some(found) = self.find_from_entry(entry, offset, size)?
         {
             return Ok(found);
         }
-        self.find_from(0, None, offset, size).map(Option::flatten)
+        self.find_on(self.walk(0, size, FIND_CHUNK)?, offset)
     }
 
     fn find_recent(&self, offset: Offset) -> Option<BatchPlace> {
@@ -151,53 +212,64 @@ impl Segment {
         recent.batches.get(at).copied()
     }
 
-    /// Searches from a position on. If that came from an index and no batch is there that could have been indexed
-    /// with `indexed`, gives `None`: the index is wrong, and the search begins at the start.
-    fn find_from(
+    /// Searches from where an index points; `None` if no batch is there that could have been indexed so. The index is
+    /// wrong then, and the search begins at the start.
+    fn find_from_entry(
         &self,
-        position: u32,
-        indexed: Option<Offset>,
+        entry: OffsetEntry,
         offset: Offset,
         size: u32,
-    ) -> Result<Option<Option<BatchPlace>>, LogError> {
-        let mut scan = self.scan(position, size, FIND_CHUNK)?;
-        let mut is_first = true;
-        loop {
-            match scan.next() {
-                Ok(Some((_, header))) if is_first && !self.could_be(&header, indexed) => break,
-                Ok(Some((at, header))) if header.last_offset() >= offset => {
-                    return Ok(Some(Some(BatchPlace::new(at, &header))));
-                }
-                Ok(Some(_)) => is_first = false,
-                Ok(None) if is_first && indexed.is_some() => break,
-                Ok(None) => return Ok(Some(None)),
-                Err(ScanError::Bad { .. }) if indexed.is_some() => break,
-                Err(error) => return Err(self.scan_error(error, offset)),
-            }
+    ) -> Result<Option<Found>, LogError> {
+        let mut walk = self.walk(entry.position, size, FIND_CHUNK)?;
+        let could_be = |header: &BatchHeader| {
+            (self.base_offset..=entry.offset).contains(&header.base_offset)
+                && header.last_offset() <= entry.offset
+        };
+        if walk.begins_well(could_be)? {
+            return self.find_on(walk, offset).map(Some);
         }
         let path = self.files.path(Kind::OffsetIndex);
+        let position = entry.position;
         tracing::warn!(path = %path.display(), position, "wrong entry in an offset index, searching without it");
         Ok(None)
     }
 
-    fn scan(&self, position: u32, end: u32, chunk: usize) -> Result<HeaderScan, LogError> {
-        let file = self.files.get(Kind::Log).map_err(self.files.io("open", Kind::Log))?;
-        Ok(HeaderScan::new(file, position.into(), end.into(), chunk))
-    }
-
-    fn could_be(&self, header: &BatchHeader, indexed: Option<Offset>) -> bool {
-        let Some(indexed) = indexed else { return true };
-        (self.base_offset..=indexed).contains(&header.base_offset) && header.last_offset() <= indexed
-    }
-
-    fn scan_error(&self, error: ScanError, offset: Offset) -> LogError {
-        match error {
-            ScanError::Io(error) => self.files.io("read", Kind::Log)(error),
-            ScanError::Bad { position, error } => self.files.corrupt(position, offset, error.to_string()),
+    fn find_on(&self, mut walk: Walk<'_>, offset: Offset) -> Result<Found, LogError> {
+        let mut has_doubted = false;
+        while let Some(step) = walk.next()? {
+            match step {
+                Step::Batch(at, header) if header.last_offset() >= offset => {
+                    // Offsets are left out by compaction, and where a block of another place was written.
+                    let is_jump = header.base_offset > offset;
+                    if is_jump && !has_doubted && self.contradicts_index(at, &header)? {
+                        has_doubted = true;
+                        walk.look_again(at)?;
+                        continue;
+                    }
+                    return Ok(Found::Batch(BatchPlace::new(at.into(), &header)));
+                }
+                Step::Damaged(damage) if offset < damage.end_offset => return Ok(Found::Damaged(damage)),
+                Step::Batch(..) | Step::Damaged(_) => {}
+            }
         }
+        Ok(Found::Beyond)
     }
 
-    /// The headers of all batches from a position on, in turn, until `visit` says false.
+    /// Whether the index knows an earlier offset behind a batch, and is right about that: then the batch is not of this
+    /// place.
+    fn contradicts_index(&self, position: u32, header: &BatchHeader) -> Result<bool, LogError> {
+        let next = self.offset_index.ceiling(&self.files, |entry| entry.position <= position);
+        let next = next.map_err(self.files.io("read", Kind::OffsetIndex))?;
+        let Some(next) = next.filter(|next| next.offset <= header.last_offset()) else { return Ok(false) };
+        let mut there = self.walk(next.position, self.size(), FIND_CHUNK)?;
+        there.begins_well(|header| header.last_offset() == next.offset)
+    }
+
+    fn walk(&self, position: u32, end: u32, chunk: usize) -> Result<Walk<'_>, LogError> {
+        Walk::new(self, position, end, chunk)
+    }
+
+    /// The headers of all batches from a position on, in turn, until `visit` says false. What is damaged is left out.
     pub(crate) fn headers_from(
         &self,
         position: u32,
@@ -206,20 +278,14 @@ impl Segment {
         if position >= self.size() {
             return Ok(());
         }
-        let mut scan = self.scan(position, self.size(), SCAN_CHUNK)?;
-        let mut next_offset = self.base_offset;
-        loop {
-            match scan.next() {
-                Ok(None) => return Ok(()),
-                Ok(Some((position, header))) => {
-                    next_offset = header.next_offset();
-                    if !visit(position, &header)? {
-                        return Ok(());
-                    }
-                }
-                Err(error) => return Err(self.scan_error(error, next_offset)),
+        let mut walk = self.walk(position, self.size(), SCAN_CHUNK)?;
+        while let Some(step) = walk.next()? {
+            match step {
+                Step::Batch(position, header) if !visit(position.into(), &header)? => return Ok(()),
+                Step::Batch(..) | Step::Damaged(_) => {}
             }
         }
+        Ok(())
     }
 
     /// The bytes of a batch that has been found.
@@ -238,7 +304,7 @@ impl Segment {
         let last = self.offset_index.last(&self.files);
         let last = last.map_err(self.files.io("read", Kind::OffsetIndex))?;
         let start = match last {
-            Some(entry) => self.find(entry.offset)?.map_or(0, |place| place.position),
+            Some(entry) => self.find(entry.offset)?.position().unwrap_or(0),
             None => 0,
         };
         let mut next_offset = self.base_offset;
@@ -246,6 +312,10 @@ impl Segment {
             next_offset = header.next_offset();
             Ok(true)
         })?;
+        // Of damage that has just been found at the end it is not known how many records it was.
+        let ends = self.damage().iter().map(|damage| damage.end_offset).collect::<Vec<_>>();
+        let known = ends.into_iter().filter(|end| *end < Offset(i64::MAX)).max();
+        let next_offset = next_offset.max(known.unwrap_or(next_offset));
         let mut first_timestamp = None;
         self.headers_from(0, |_, header| {
             first_timestamp = Some(header.max_timestamp);
@@ -260,9 +330,13 @@ impl Segment {
         if self.size() == 0 {
             return Ok(None);
         }
-        let mut scan = self.scan(0, self.size(), FIND_CHUNK)?;
-        let first = scan.next().map_err(|error| self.scan_error(error, self.base_offset))?;
-        Ok(first.map(|(_, header)| header.max_timestamp))
+        let mut walk = self.walk(0, self.size(), FIND_CHUNK)?;
+        while let Some(step) = walk.next()? {
+            if let Step::Batch(_, header) = step {
+                return Ok(Some(header.max_timestamp));
+            }
+        }
+        Ok(None)
     }
 
     /// Where the batch begins that holds an offset, or the first one after it; at the end if there is none.
@@ -270,7 +344,7 @@ impl Segment {
         if offset <= self.base_offset {
             return Ok(0);
         }
-        Ok(self.find(offset)?.map_or(self.size(), |place| place.position))
+        Ok(self.find(offset)?.position().unwrap_or(self.size()))
     }
 
     /// The largest timestamp, and the last offset of the first batch that has it; that of no record if there is none.
@@ -305,7 +379,7 @@ impl Segment {
 
     /// The batch that a time index entry speaks of, if the entry is right.
     fn checked_time_entry(&self, entry: &TimeEntry) -> Result<Option<BatchPlace>, LogError> {
-        let Some(place) = self.find(entry.offset)? else { return Ok(None) };
+        let Found::Batch(place) = self.find(entry.offset)? else { return Ok(None) };
         let mut right = false;
         self.headers_from(place.position, |_, header| {
             right = header.max_timestamp == entry.timestamp;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ottla_protocol::Offset;
 
+use crate::damage::Damage;
 use crate::error::LogError;
 use crate::file_cache::ignore_missing;
 use crate::index::{Entry, OffsetEntry, TimeEntry};
@@ -99,7 +100,7 @@ impl Log {
 
     /// Cuts a segment. Readers may be in the middle of the old one, so a new one takes its place.
     fn cut_segment(&mut self, old: &Arc<Segment>, offset: Offset) -> Result<Arc<Segment>, LogError> {
-        let size = old.find(offset)?.map_or(old.size(), |place| place.position);
+        let size = old.find(offset)?.position().unwrap_or(old.size());
         let files = old.files.clone();
         old.offset_index
             .truncate(&files, |entry| entry.offset < offset)
@@ -119,6 +120,8 @@ impl Log {
             })?;
         }
         let segment = Segment::existing(files, size);
+        let is_left = |damage: &&Damage| damage.end() <= size && damage.end_offset <= offset;
+        segment.set_damage(old.damage().iter().filter(is_left).cloned().collect());
         segment.max_timestamp()?;
         Ok(Arc::new(segment))
     }

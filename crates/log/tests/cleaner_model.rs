@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use common::*;
 use ottla_log::cleaner::*;
 use ottla_log::disk::SimDisk;
-use ottla_log::{Log, LogConfig, OpenOptions};
+use ottla_log::{Log, LogConfig, LogError, OpenOptions};
 use ottla_protocol::records::{BatchBuilder, BatchBytes, Compression, batches};
 use ottla_protocol::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use proptest::collection::vec;
@@ -257,9 +257,16 @@ impl Model {
             Step::Wait { ms } => self.now_ms += ms,
             Step::Clean { keys_max, between } => {
                 self.flush();
-                if let Some(end) = self.clean(*keys_max, *between).expect("cleans") {
-                    self.cleaned_to = Some(end);
-                    self.compacted_to = end;
+                let is_damaged = !self.log().reader().damaged_ranges().is_empty();
+                match self.clean(*keys_max, *between) {
+                    Ok(None) => {}
+                    Ok(Some(end)) => {
+                        self.cleaned_to = Some(end);
+                        self.compacted_to = end;
+                    }
+                    // Nothing of a log with damage goes.
+                    Err(CleanError::Log(LogError::Corrupt { .. })) if is_damaged => {}
+                    Err(error) => panic!("{error}"),
                 }
             }
             Step::CleanUntilStopped { changes, power } => {
@@ -314,6 +321,12 @@ impl Model {
         let (log, report) = open_with(&self.disk, options);
         let end = log.log_end_offset().0;
         assert!(end >= self.flushed, "{end} is less than {}: {report:?}", self.flushed);
+        // The power may have taken something out of the middle of what was not flushed.
+        let damaged = log.reader().damaged_ranges();
+        let is_left = |offset: i64| !damaged.iter().any(|range| range.offsets.contains(&Offset(offset)));
+        assert!(self.history.keys().all(|offset| *offset >= self.flushed || is_left(*offset)), "{damaged:?}");
+        self.history.retain(|offset, _| is_left(*offset));
+        self.producers.retain(|offset, _| is_left(*offset));
         self.log = Some(log);
         self.lost_after(end);
     }
@@ -325,7 +338,15 @@ impl Model {
         let (mut records, mut batch_ends) = (BTreeMap::new(), Vec::new());
         let mut next = log.log_start_offset();
         let start = next;
-        while let Some(region) = reader.read(next, 400, end, true).expect("in range").region {
+        loop {
+            let region = match reader.read(next, 400, end, true) {
+                Err(LogError::Corrupt { .. }) => {
+                    next = reader.end_of_damage(next).expect("damage that is known");
+                    continue;
+                }
+                read => read.expect("in range").region,
+            };
+            let Some(region) = region else { break };
             let mut bytes = Vec::new();
             region.read(&mut bytes).expect("reads");
             for batch in batches(&bytes).map_while(Result::ok) {

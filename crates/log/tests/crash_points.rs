@@ -1,6 +1,7 @@
 //! The process is stopped after every single change of the disk, in the middle of every operation; then it is killed or
 //! the power is cut. What recovery finds is what the log was before the operation, or after it, or a part that is left
-//! on the way from one to the other; never a mixture, and never less than what was flushed.
+//! on the way from one to the other; never a mixture, and never less than what was flushed. Of the rest the power may take
+//! something out of the middle: that is known as damage then.
 
 mod common;
 
@@ -134,13 +135,16 @@ fn check(disk: &SimDisk, before: &State, after: &State, recovery_point: i64, wha
     let (start, end) = (log.log_start_offset().0, log.log_end_offset().0);
     let read = all_records(&log);
     let is_part_of = |state: &State| {
-        let expected: Vec<_> =
-            state.records.iter().copied().filter(|(offset, _)| (start..end).contains(offset)).collect();
+        let is_left = |offset: &i64| (start..end).contains(offset) && !is_damaged(&log, *offset);
+        let expected: Vec<_> = state.records.iter().copied().filter(|(offset, _)| is_left(offset)).collect();
         read == expected && end <= state.end
     };
     assert!(is_part_of(before) || is_part_of(after), "{what}: {start} to {end}: {read:?}");
     let surely = before.flushed.min(after.flushed).min(after.end);
     assert!(end >= surely || after.records.is_empty(), "{what}: {end} is less than {surely}");
+    // The power may take any part of what was not flushed, and what is behind that part stays.
+    let damaged = log.reader().damaged_ranges();
+    assert!(damaged.iter().all(|range| range.offsets.start.0 >= surely), "{what}: {damaged:?}");
     // It goes on from there.
     append(&mut log, &[9999], 7);
     log.flush(0).expect("flushes");

@@ -1,45 +1,15 @@
-//! Files cut, filled and garbled: recovery cuts off what was not flushed and says so, keeps what was, and answers as
-//! before where only a helper file is gone.
+//! Files cut, filled and garbled: recovery cuts a torn tail off and says so, and answers as before where only a helper
+//! file is gone. Damage that is kept is in `kept_damage.rs`.
 
 mod common;
 
 use std::io::ErrorKind;
 
 use common::*;
-use ottla_log::disk::{Disk, Fault, Op, OpenMode, SimDisk, read_file, write_all_at};
+use ottla_log::disk::{Disk, Fault, Op};
 use ottla_log::{AbortedTxn, Log, LogError, OpenOptions};
 use ottla_protocol::records::BatchBytes;
 use ottla_protocol::{LeaderEpoch, Offset, ProducerId};
-
-const LOG_0: &str = "00000000000000000000.log";
-
-fn contents(disk: &SimDisk, name: &str) -> Vec<u8> {
-    read_file(disk, &dir().join(name), 1 << 20).expect("reads")
-}
-
-fn replace(disk: &SimDisk, name: &str, bytes: &[u8]) {
-    let file = disk.open(&dir().join(name), OpenMode::CreateEmpty).expect("opens");
-    write_all_at(&*file, bytes, &[], 0).expect("writes");
-}
-
-fn names(disk: &SimDisk) -> Vec<String> {
-    let mut names: Vec<String> = disk.list(&dir()).expect("lists").into_iter().map(|e| e.name).collect();
-    names.sort();
-    names
-}
-
-/// A log of `count` batches of one record, flushed at `flushed`, whose process was killed.
-fn killed(count: i64, flushed: i64) -> (SimDisk, Vec<(i64, i64)>) {
-    let disk = new_disk();
-    let mut log = open(&disk);
-    for n in 0..count {
-        if n == flushed {
-            log.flush(0).expect("flushes");
-        }
-        append(&mut log, &[n], n as i32 / 7);
-    }
-    (disk.clone(), all_records(&log))
-}
 
 #[test]
 fn a_tail_torn_anywhere_is_cut_at_the_last_whole_batch_and_said() {
@@ -64,11 +34,6 @@ fn a_tail_torn_anywhere_is_cut_at_the_last_whole_batch_and_said() {
     }
 }
 
-/// Bytes of the first batches.
-fn whole_batches(bytes: &[u8], count: usize) -> usize {
-    ottla_protocol::records::batches(bytes).take(count).map(|batch| batch.expect("sound").size()).sum()
-}
-
 #[test]
 fn a_tail_of_zeros_or_garbage_is_cut() {
     let (disk, records) = killed(5, -1);
@@ -83,43 +48,6 @@ fn a_tail_of_zeros_or_garbage_is_cut() {
         append(&mut log, &[77], 1);
         assert_eq!(all_records(&log).len(), 6);
     }
-}
-
-#[test]
-fn a_flipped_bit_after_the_recovery_point_cuts_the_rest_and_later_segments() {
-    let (disk, records) = killed(60, -1);
-    let mut bytes = contents(&disk, LOG_0);
-    let third = whole_batches(&bytes, 2);
-    bytes[third + 70] ^= 1;
-    replace(&disk, LOG_0, &bytes);
-    let (log, report) = recover(&disk, 0);
-    assert_eq!(all_records(&log), records[..2]);
-    assert_eq!(report.cuts[0].offset, Offset(2));
-    assert!(report.cuts[0].what.contains("crc"), "{}", report.cuts[0].what);
-    assert!(report.removed_segments.len() > 2);
-}
-
-#[test]
-fn damage_to_what_was_flushed_is_reported_and_left_as_it_is() {
-    let (disk, _) = killed(60, 50);
-    let first_of_last = {
-        let (log, _) = recover(&disk.after_process_kill(), 50);
-        log.segment_facts()
-            .expect("facts")
-            .iter()
-            .rfind(|s| s.base_offset <= Offset(50))
-            .expect("one")
-            .base_offset
-    };
-    let name = format!("{:020}.log", first_of_last.0);
-    let mut bytes = contents(&disk, &name);
-    bytes[70] ^= 1;
-    replace(&disk, &name, &bytes);
-    let options = OpenOptions { was_clean: false, recovery_point: Offset(50), ..options() };
-    let error = Log::open(&context(&disk), options).expect_err("damaged");
-    let LogError::Corrupt { path, position, offset, .. } = error else { panic!("{error}") };
-    assert_eq!((path, position, offset), (dir().join(&name), 0, first_of_last));
-    assert_eq!(contents(&disk, &name), bytes, "nothing was cut off");
 }
 
 #[test]

@@ -168,7 +168,13 @@ impl Model {
                 self.recover();
                 let end = self.log().log_end_offset().0;
                 assert!(end >= self.flushed && end <= self.end, "{} <= {end} <= {}", self.flushed, self.end);
-                self.records.retain(|(offset, _, _)| *offset < end);
+                let log = self.log.as_ref().expect("the log is open");
+                let damaged = log.reader().damaged_ranges();
+                let is_gone =
+                    |offset: i64| damaged.iter().any(|range| range.offsets.contains(&Offset(offset)));
+                let is_fine = |offset: i64| offset >= self.flushed || !is_gone(offset);
+                assert!(self.records.iter().all(|(offset, _, _)| is_fine(*offset)), "{damaged:?}");
+                self.records.retain(|(offset, _, _)| *offset < end && !is_gone(*offset));
                 self.end = end;
             }
         }

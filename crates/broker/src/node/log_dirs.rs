@@ -13,8 +13,8 @@ use claim::Found;
 use ottla_config::{BrokerSettings, StartError};
 use ottla_log::disk::{Disk, RealDisk};
 use ottla_log::{
-    DeletedLog, DeletedSegments, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError, LogError,
-    MetaProperties, OffsetCheckpoint, RecoveryReport, TopicPartition,
+    DamagedRange, DeletedLog, DeletedSegments, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError,
+    LogError, MetaProperties, OffsetCheckpoint, RecoveryReport, TopicPartition,
 };
 use ottla_protocol::{Offset, TopicId, Uuid};
 use parking_lot::Mutex;
@@ -368,6 +368,8 @@ impl LogDirs {
             options.log_start_offset = Offset(0);
             options.recovery_point = Offset(0);
             options.cleaned_to = None;
+        } else {
+            options.high_watermark = high_watermark;
         }
         let (log, report) = match Log::open(&self.context, options) {
             Err(LogError::InconsistentTopicId { .. }) if found.is_some() => {
@@ -771,7 +773,7 @@ fn open_files_max() -> usize {
     usize::try_from(limit.map_or(OPEN_FILES_DEFAULT, |limit| limit / OPEN_FILES_SHARE)).unwrap_or(usize::MAX)
 }
 
-/// Says what recovery took away.
+/// Says what recovery took away, and what cannot be read.
 fn tell(report: &RecoveryReport) {
     let partition = &report.topic_partition;
     for cut in &report.cuts {
@@ -780,6 +782,13 @@ fn tell(report: &RecoveryReport) {
     }
     for (file, bytes) in &report.removed_segments {
         tracing::warn!(%partition, file = %file.display(), bytes, "removed a segment behind a torn one");
+    }
+    for DamagedRange { path, position, bytes, offsets, what } in &report.damaged {
+        let (file, start, end) = (path.display(), offsets.start, offsets.end);
+        tracing::error!(
+            %partition, %file, position, bytes, first_offset = %start, end_offset = %end, %what,
+            "a log is damaged; these offsets are answered with an error, all others can be read"
+        );
     }
     if let Some(offset) = report.missing_before {
         tracing::error!(%partition, %offset, end = %report.end_offset, "records that had been flushed are missing");

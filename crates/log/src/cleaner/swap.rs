@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use crate::append::tell_ends;
 use crate::error::LogError;
 use crate::file_cache::Naming;
 use crate::log::Log;
@@ -66,6 +67,7 @@ impl Log {
         self.sync_names()?;
         let mut segments = Vec::clone(&self.segments());
         segments.splice(start..start + old.len(), new.iter().cloned());
+        tell_ends(&segments, self.log_end_offset());
         self.shared.view.write().segments = Arc::new(segments);
         let gone = |offset| {
             old.iter().any(|segment| segment.base_offset == offset)

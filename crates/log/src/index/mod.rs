@@ -111,6 +111,39 @@ impl<E: Entry> Index<E> {
         Ok(self.search(files, stored, is_before)?.1)
     }
 
+    /// The first entry of those that `is_before` does not hold for; it must hold for the first ones and no others.
+    pub(crate) fn ceiling(
+        &self,
+        files: &Arc<SegmentFiles>,
+        is_before: impl Fn(&E) -> bool,
+    ) -> io::Result<Option<E>> {
+        self.load(files)?;
+        let (stored, fresh) = {
+            let state = self.state.read();
+            let after = state.fresh.partition_point(&is_before);
+            (state.stored, state.fresh.get(after).copied())
+        };
+        match self.search(files, stored, is_before)?.0 {
+            count if count < stored => self.read_slot(files, count).map(Some),
+            _ => Ok(fresh),
+        }
+    }
+
+    /// All entries, as they are: nothing says that they are right.
+    pub(crate) fn entries(&self, files: &Arc<SegmentFiles>) -> io::Result<Vec<E>> {
+        self.load(files)?;
+        let (stored, fresh) = {
+            let state = self.state.read();
+            (state.stored, state.fresh.clone())
+        };
+        let mut bytes = Vec::new();
+        if stored > 0 {
+            self.read_bytes(files, 0, stored, &mut bytes)?;
+        }
+        let stored = bytes.chunks_exact(E::SIZE).map(|bytes| E::decode(self.base_offset, bytes));
+        Ok(stored.chain(fresh).collect())
+    }
+
     /// Adds an entry. It stays in memory until [`store`](Self::store).
     pub(crate) fn push(&self, entry: E) {
         let mut state = self.state.write();

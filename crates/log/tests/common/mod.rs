@@ -6,8 +6,10 @@ pub(crate) mod random;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ottla_log::disk::{Disk, SimDisk};
-use ottla_log::{AppendInfo, Log, LogConfig, LogContext, OpenOptions, RecoveryReport, TopicPartition};
+use ottla_log::disk::{Disk, OpenMode, SimDisk, read_file, write_all_at};
+use ottla_log::{
+    AppendInfo, Log, LogConfig, LogContext, LogError, OpenOptions, RecoveryReport, TopicPartition,
+};
 use ottla_protocol::records::{BatchBuilder, BatchBytes, batches};
 use ottla_protocol::{LeaderEpoch, Offset};
 
@@ -70,13 +72,20 @@ pub(crate) fn append(log: &mut Log, timestamps: &[i64], epoch: i32) -> AppendInf
     log.append(&mut batch, LeaderEpoch(epoch), timestamps[0]).expect("appends")
 }
 
-/// Offsets and timestamps of all records that can be read from `start` up to `upper_bound`.
+/// Offsets and timestamps of all records that can be read from `start` up to `upper_bound`, around what is known to be
+/// damaged.
 pub(crate) fn read_records(log: &Log, start: i64, upper_bound: i64) -> Vec<(i64, i64)> {
     let reader = log.reader();
     let mut records = Vec::new();
     let mut next = Offset(start);
     loop {
-        let read = reader.read(next, 300, Offset(upper_bound), true).expect("in range");
+        let read = match reader.read(next, 300, Offset(upper_bound), true) {
+            Err(LogError::Corrupt { .. }) => {
+                next = reader.end_of_damage(next).expect("damage that is known");
+                continue;
+            }
+            other => other.expect("in range"),
+        };
         let Some(region) = read.region else { return records };
         let mut bytes = Vec::new();
         region.read(&mut bytes).expect("reads");
@@ -96,6 +105,46 @@ pub(crate) fn read_records(log: &Log, start: i64, upper_bound: i64) -> Vec<(i64,
     }
 }
 
+/// Whether an offset is within what is known to be damaged.
+pub(crate) fn is_damaged(log: &Log, offset: i64) -> bool {
+    log.reader().damaged_ranges().iter().any(|range| range.offsets.contains(&Offset(offset)))
+}
+
 pub(crate) fn all_records(log: &Log) -> Vec<(i64, i64)> {
     read_records(log, log.log_start_offset().0, log.log_end_offset().0)
+}
+
+pub(crate) const LOG_0: &str = "00000000000000000000.log";
+
+pub(crate) fn contents(disk: &SimDisk, name: &str) -> Vec<u8> {
+    read_file(disk, &dir().join(name), 1 << 20).expect("reads")
+}
+
+pub(crate) fn replace(disk: &SimDisk, name: &str, bytes: &[u8]) {
+    let file = disk.open(&dir().join(name), OpenMode::CreateEmpty).expect("opens");
+    write_all_at(&*file, bytes, &[], 0).expect("writes");
+}
+
+pub(crate) fn names(disk: &SimDisk) -> Vec<String> {
+    let mut names: Vec<String> = disk.list(&dir()).expect("lists").into_iter().map(|e| e.name).collect();
+    names.sort();
+    names
+}
+
+/// A log of `count` batches of one record, flushed at `flushed`, whose process was killed.
+pub(crate) fn killed(count: i64, flushed: i64) -> (SimDisk, Vec<(i64, i64)>) {
+    let disk = new_disk();
+    let mut log = open(&disk);
+    for n in 0..count {
+        if n == flushed {
+            log.flush(0).expect("flushes");
+        }
+        append(&mut log, &[n], n as i32 / 7);
+    }
+    (disk.clone(), all_records(&log))
+}
+
+/// Bytes of the first batches.
+pub(crate) fn whole_batches(bytes: &[u8], count: usize) -> usize {
+    ottla_protocol::records::batches(bytes).take(count).map(|batch| batch.expect("sound").size()).sum()
 }

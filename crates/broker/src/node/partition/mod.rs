@@ -288,6 +288,11 @@ impl Partition {
 
     /// Reports what the disk did, takes the directory offline if that is what it means, and gives what clients are told.
     fn storage_error(&self, error: LogError) -> ErrorCode {
+        if let LogError::Corrupt { .. } = error {
+            // Said when it was found. A consumer gives up at this code rather than to ask for ever.
+            tracing::debug!(%error, "a reader has met damage");
+            return ErrorCode::CorruptMessage;
+        }
         tracing::error!(%error, "the log failed");
         self.dir.load().judge(&error);
         ErrorCode::KafkaStorageError
@@ -364,7 +369,7 @@ impl Partition {
     }
 
     /// Visits all batches from the one on that holds `from`, for this broker's own use, reading about `chunk_bytes` at a
-    /// time; until the end of the log, or until `visit` has seen enough.
+    /// time, and over what is damaged; until the end of the log, or until `visit` has seen enough.
     pub(crate) fn each_batch(
         &self,
         from: Offset,
@@ -377,7 +382,15 @@ impl Partition {
             if next >= end {
                 return Ok(());
             }
-            let Some(region) = self.reader.read(next, chunk_bytes, end, true)?.region else { return Ok(()) };
+            let read = match self.reader.read(next, chunk_bytes, end, true) {
+                Err(LogError::Corrupt { .. }) if let Some(end) = self.reader.end_of_damage(next) => {
+                    tracing::error!(topic = %self.topic, partition = self.index, from = %next, %end, "damage, read over");
+                    next = end;
+                    continue;
+                }
+                other => other?,
+            };
+            let Some(region) = read.region else { return Ok(()) };
             let mut bytes = Vec::with_capacity(region.len());
             region.read(&mut bytes)?;
             for batch in batches(&bytes) {
