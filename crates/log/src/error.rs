@@ -156,6 +156,13 @@ impl LogError {
     }
 }
 
+impl LogError {
+    /// Whether it was making something durable that failed.
+    pub(crate) fn is_of_sync(&self) -> bool {
+        matches!(self, LogError::Io { action: "sync", .. })
+    }
+}
+
 pub(crate) fn is_failure_of_the_disk(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     /// `ENFILE` and `EMFILE`: the table of open files is full.

@@ -2,6 +2,7 @@
 //! take note of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_protocol::{Offset, TopicId};
 
@@ -28,6 +29,8 @@ pub struct Flush {
     sync_dir: bool,
     sync_parent: bool,
     truncations: u64,
+    /// The disk was full before anything was asked to be durable: this flush can be tried again.
+    is_refused: AtomicBool,
 }
 
 impl Flush {
@@ -41,6 +44,12 @@ impl Flush {
     /// # Errors
     /// What the disk says. Say it to [`Log::flushed`] in any case.
     pub fn run(&self) -> Result<(), LogError> {
+        self.run_all().inspect_err(|error| {
+            self.is_refused.store(error.is_storage_full() && !error.is_of_sync(), Ordering::Relaxed);
+        })
+    }
+
+    fn run_all(&self) -> Result<(), LogError> {
         let disk = self.context.disk();
         let dir = self.shared.dir.path();
         if let Some(topic_id) = self.topic_id {
@@ -78,6 +87,9 @@ fn sync_segment(segment: &Segment, is_done: bool) -> Result<(), LogError> {
     }
     segment.with_txn_index("sync", |index| index.sync())?;
     if is_done {
+        // In two steps: a full disk may refuse entries, which stay in memory; a sync that fails loses what it was given.
+        segment.offset_index.finish(files, false).map_err(files.io("write", OffsetEntry::KIND))?;
+        segment.time_index.finish(files, false).map_err(files.io("write", TimeEntry::KIND))?;
         segment.offset_index.finish(files, true).map_err(files.io("sync", OffsetEntry::KIND))?;
         segment.time_index.finish(files, true).map_err(files.io("sync", TimeEntry::KIND))?;
     }
@@ -126,12 +138,21 @@ impl Log {
             topic_id: self.topic_id.filter(|_| std::mem::take(&mut self.durable.topic_id_written)),
             sync_parent: std::mem::take(&mut self.durable.dir_made),
             truncations: self.durable.truncations,
+            is_refused: AtomicBool::new(false),
         }))
     }
 
     /// Takes note of how a flush went. After one that failed the log is offline: what the kernel kept of the data is
-    /// not known, and another sync would not tell.
+    /// not known, and another sync would not tell. A disk that was too full for the small files beside the batches is no
+    /// such failure: the next flush does the same again.
     pub fn flushed(&mut self, flush: &Flush, succeeded: bool, now_ms: i64) {
+        if flush.is_refused.load(Ordering::Relaxed) {
+            self.durable.epochs_changed |= flush.epochs.is_some();
+            self.durable.topic_id_written |= flush.topic_id.is_some();
+            self.durable.names_changed |= flush.sync_dir;
+            self.durable.dir_made |= flush.sync_parent;
+            return;
+        }
         if !succeeded {
             self.durable.is_offline = true;
             return;

@@ -129,6 +129,11 @@ impl Log {
         self.shared.view.read().end_offset
     }
 
+    /// Whether it can be written to: no sync failed, and it was not deleted.
+    pub fn is_online(&self) -> bool {
+        !self.durable.is_offline
+    }
+
     /// Up to where everything is known to be durable.
     pub fn recovery_point(&self) -> Offset {
         self.durable.recovery_point

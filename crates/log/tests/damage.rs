@@ -190,6 +190,32 @@ fn a_full_disk_at_rolling_leaves_the_log_as_it_was() {
     }
 }
 
+/// The files beside the batches are written by the flush: epochs, the topic's id, the last entries of indexes.
+#[test]
+fn a_disk_that_is_too_full_for_a_flush_takes_it_when_there_is_room() {
+    for file in ["leader-epoch-checkpoint", "partition.metadata", "index"] {
+        let disk = new_disk();
+        let mut log = open(&disk);
+        for timestamp in 0..20 {
+            append(&mut log, &[timestamp], 1);
+        }
+        let end_offset = log.log_end_offset();
+        disk.inject(Fault { times: 3, ..Fault::once(Op::Write, file, ErrorKind::StorageFull) });
+        for _ in 0..3 {
+            if let Err(error) = log.flush(0) {
+                assert!(error.is_storage_full(), "{file}: {error}");
+                assert_eq!(log.recovery_point(), Offset(0), "{file}");
+            }
+        }
+        append(&mut log, &[20], 1);
+        log.flush(0).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert_eq!(log.recovery_point(), Offset(end_offset.0 + 1), "{file}");
+        // All of it is durable: the power may fail.
+        let log = open(&disk.after_power_failure(0));
+        assert_eq!(all_records(&log).len(), 21, "{file}");
+    }
+}
+
 fn facts_of(timestamp: i64, offset: i64) -> ottla_log::RollFacts {
     let size = batch(&[timestamp]).len();
     ottla_log::RollFacts { size, max_timestamp: timestamp, last_offset: Offset(offset) }

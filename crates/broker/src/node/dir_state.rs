@@ -9,6 +9,7 @@
 //! the next heartbeat and takes their leadership away (KIP-858), and nothing is written to it any more, the note of a clean
 //! shutdown least of all.
 
+use super::disk_space::Room;
 use ottla_log::LogError;
 use ottla_protocol::{ErrorCode, Uuid};
 use std::fmt::Display;
@@ -24,6 +25,7 @@ pub struct DirState {
     path: PathBuf,
     id: Uuid,
     is_offline: AtomicBool,
+    room: Room,
     failures: Failures,
 }
 
@@ -47,7 +49,8 @@ impl Failures {
 impl DirState {
     /// A directory that can be used.
     pub(super) fn online(index: usize, path: &Path, id: Uuid, failures: Failures) -> Arc<DirState> {
-        Arc::new(DirState { index, path: path.to_owned(), id, is_offline: AtomicBool::new(false), failures })
+        let (path, is_offline, room) = (path.to_owned(), AtomicBool::new(false), Room::default());
+        Arc::new(DirState { index, path, id, is_offline, room, failures })
     }
 
     /// Its place among the directories of this node.
@@ -76,6 +79,11 @@ impl DirState {
     /// KAFKA_STORAGE_ERROR once it is offline.
     pub fn check_online(&self) -> Result<(), ErrorCode> {
         if self.is_online() { Ok(()) } else { Err(ErrorCode::KafkaStorageError) }
+    }
+
+    /// How much producers may still append.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Takes it offline. What was appended and not flushed yet must not be acknowledged afterwards. Only the first call

@@ -11,7 +11,7 @@ use super::partition::Partition;
 use super::random;
 use claim::Found;
 use ottla_config::{BrokerSettings, StartError};
-use ottla_log::disk::{Disk, RealDisk};
+use ottla_log::disk::{Disk, RealDisk, Space};
 use ottla_log::{
     DamagedRange, DeletedLog, DeletedSegments, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError,
     LogError, MetaProperties, OffsetCheckpoint, RecoveryReport, TopicPartition,
@@ -253,6 +253,17 @@ impl LogDirs {
     pub fn fail(&self, index: usize, cause: &dyn Display) {
         let state = Arc::clone(&self.dirs.lock()[index].state);
         state.fail(cause);
+    }
+
+    /// The directories that can be used.
+    pub(super) fn online(&self) -> Vec<Arc<DirState>> {
+        let dirs = self.dirs.lock();
+        dirs.iter().filter(|dir| dir.state.is_online()).map(|dir| Arc::clone(&dir.state)).collect()
+    }
+
+    /// How much room the disk of a directory has.
+    pub(super) fn space(&self, dir: &DirState) -> io::Result<Space> {
+        self.context.disk().space(dir.path())
     }
 
     /// Ids of the directories that failed.

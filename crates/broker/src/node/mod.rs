@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod controller;
 mod dir_assignments;
 pub(crate) mod dir_state;
+mod disk_space;
 pub(crate) mod groups;
 pub(crate) mod identity;
 pub(crate) mod images;
@@ -65,6 +66,8 @@ pub struct Node {
     partitions: Arc<Partitions>,
     log_dirs: Arc<LogDirs>,
     assignments: Arc<DirAssignments>,
+    /// `ottla.disk.free.min.bytes`.
+    disk_free_min_bytes: i64,
     node_id: BrokerId,
     /// `controlled.shutdown.enable`.
     controlled_shutdown: bool,
@@ -200,6 +203,7 @@ impl Node {
             partitions,
             log_dirs,
             assignments,
+            disk_free_min_bytes: settings.log.disk_free_min_bytes,
             node_id,
             controlled_shutdown: settings.roles.controlled_shutdown_enable,
         };
@@ -213,6 +217,9 @@ impl Node {
             () = self.jobs.run() => unreachable!("jobs do not end"),
             () = self.assignments.run(&self.controller, self.node_id, &self.lifecycle.broker_epoch) => {
                 unreachable!("there is always more to tell")
+            }
+            () = disk_space::watch(&self.log_dirs, self.disk_free_min_bytes) => {
+                unreachable!("measuring does not end")
             }
             failure = self.log_dirs.cannot_go_on() => failure,
             () = self.groups.run_timers() => unreachable!("timers do not end"),

@@ -1,10 +1,18 @@
 //! Several directories of which one fails.
 
 use super::*;
+use crate::node::disk_space;
 use crate::node::partition::tests::{World, ask, produce, read};
 use ottla_log::{CLEAN_SHUTDOWN_FILE, OffsetCheckpoint};
 use ottla_protocol::ErrorCode;
+use ottla_protocol::records::BatchBuilder;
 use ottla_replica::partition::list_offsets::LATEST;
+
+fn own_batch() -> Vec<u8> {
+    let mut batch = BatchBuilder::new();
+    batch.append(1_700_000_000_000, None, Some(b"own"), &[]);
+    batch.build()
+}
 
 struct Two {
     _dir: tempfile::TempDir,
@@ -77,4 +85,35 @@ fn a_node_goes_on_until_its_last_directory_or_that_of_the_metadata_log_fails() {
     log_dirs.fail(0, &"the disk is gone");
     let error = log_dirs.why_not_go_on().unwrap();
     assert!(error.cause.contains("metadata log"), "{error:?}");
+}
+
+#[test]
+fn producers_are_refused_while_the_disk_is_nearly_full_and_everything_else_goes_on() {
+    let two = Two::new();
+    let world = two.open();
+    let partition = world.partition(0);
+    assert_eq!(produce(&partition, 0, &["a", "b"]), Ok(0));
+    disk_space::measure(&world.log_dirs, u64::MAX);
+    assert_eq!(produce(&partition, 2, &["c"]), Err(ErrorCode::KafkaStorageError));
+    assert_eq!(read(&partition, 0), Ok(vec!["a".into(), "b".into()]));
+    assert_eq!(partition.delete_records(Offset(1)), Ok(Offset(1)));
+    let own = partition.append(&own_batch());
+    assert_eq!(own.map(|appended| appended.base_offset).map_err(|error| error.code), Ok(Offset(2)));
+    assert!(partition.is_online(), "a full disk is none that failed");
+
+    disk_space::measure(&world.log_dirs, 0);
+    assert_eq!(produce(&partition, 2, &["c"]), Ok(3));
+}
+
+#[test]
+fn a_fast_producer_does_not_run_past_the_limit_between_two_measurements() {
+    let two = Two::new();
+    let world = two.open();
+    let partition = world.partition(0);
+    let space = world.log_dirs.space(&partition.dir()).unwrap();
+    // A little less than what is free now: enough for the first batch, not for a second one.
+    disk_space::measure(&world.log_dirs, space.usable.saturating_sub(64 << 20));
+    assert_eq!(produce(&partition, 0, &["a"]), Ok(0));
+    partition.dir().room().take(65 << 20);
+    assert_eq!(produce(&partition, 1, &["b"]), Err(ErrorCode::KafkaStorageError));
 }

@@ -55,8 +55,19 @@ pub(super) enum MetadataError {
 }
 
 impl MetadataError {
+    fn is_storage_full(&self) -> bool {
+        match self {
+            MetadataError::Log(error) => error.is_storage_full(),
+            MetadataError::File { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
+            MetadataError::Batch(_) | MetadataError::Record(_) | MetadataError::Replay(_) => false,
+        }
+    }
+
     /// For a person at a terminal.
     pub(super) fn into_start_error(self) -> StartError {
+        if self.is_storage_full() {
+            return StartError::new(self.to_string(), "make room on the disk of the metadata log");
+        }
         StartError::new(self.to_string(), "restore the directory from a copy, or start with an empty one")
     }
 }
@@ -65,7 +76,12 @@ impl MetadataError {
 enum Work {
     Quorum(ottla_quorum::Effect),
     Controller(ottla_controller::Effect),
+    /// Of what was appended while the disk was too full for it.
+    Flush(Offset),
 }
+
+/// How often it is tried whether a full disk has room again.
+const ROOM_PAUSE: Duration = Duration::from_millis(200);
 
 /// The state of the metadata thread.
 pub(super) struct MetadataNode {
@@ -76,6 +92,8 @@ pub(super) struct MetadataNode {
     publisher: Publisher,
     work: VecDeque<Work>,
     waiting: HashMap<RequestId, oneshot::Sender<Result<ControllerResponse, ErrorCode>>>,
+    /// The disk is full: what is at the front of `work` is tried again from time to time. New requests are refused.
+    waits_for_room: bool,
     next_request: RequestId,
     /// Whether the loader's image holds what no change that it will tell of brings: a checkpoint that was started from.
     starts_from_checkpoint: bool,
@@ -94,6 +112,7 @@ impl MetadataNode {
             publisher,
             work: VecDeque::new(),
             waiting: HashMap::new(),
+            waits_for_room: false,
             next_request: 0,
             starts_from_checkpoint,
         }
@@ -102,7 +121,11 @@ impl MetadataNode {
     /// Takes part in the quorum: a sole voter leads when this returns, and the image has all that is committed.
     pub(super) fn start(&mut self) -> Result<(), MetadataError> {
         self.tell_quorum(ottla_quorum::Input::Start);
-        self.carry_out()
+        self.carry_out()?;
+        if self.waits_for_room {
+            return Err(self.storage.full());
+        }
+        Ok(())
     }
 
     /// Does what is asked until it is told to stop.
@@ -113,6 +136,10 @@ impl MetadataNode {
                 Some(wait) => commands.recv_timeout(wait),
             };
             match command {
+                Ok(Command::Ask { reply, .. }) if self.waits_for_room => {
+                    // What was asked before waits; whoever asks now may as well ask again.
+                    reply.send(Err(ErrorCode::KafkaStorageError)).ok();
+                }
                 Ok(Command::Ask { version, request, reply }) => {
                     let id = self.next_request;
                     self.next_request += 1;
@@ -128,6 +155,7 @@ impl MetadataNode {
                     // The client may be gone.
                     reply.send(self.quorum.describe(clock::now_ms(), &request, version)).ok();
                 }
+                Err(RecvTimeoutError::Timeout) if self.waits_for_room => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.tell_quorum(ottla_quorum::Input::Timeout);
                     self.tell_controller(ottla_controller::Input::Timeout);
@@ -143,6 +171,9 @@ impl MetadataNode {
     }
 
     fn wait(&self) -> Option<Duration> {
+        if self.waits_for_room {
+            return Some(ROOM_PAUSE);
+        }
         let deadline = self.quorum.deadline().into_iter().chain(self.controller.deadline()).min()?;
         let wait_ms = deadline.saturating_sub(clock::now_ms());
         Some(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
@@ -161,11 +192,22 @@ impl MetadataNode {
     }
 
     fn carry_out(&mut self) -> Result<(), MetadataError> {
+        let waited = std::mem::take(&mut self.waits_for_room);
         while let Some(work) = self.work.pop_front() {
             match work {
                 Work::Quorum(effect) => self.carry_out_quorum(effect)?,
                 Work::Controller(effect) => self.carry_out_controller(effect)?,
+                Work::Flush(end_offset) => self.flush(end_offset)?,
             }
+            if self.waits_for_room {
+                if !waited {
+                    tracing::warn!("the disk is full: changes of the metadata wait until it has room");
+                }
+                return Ok(());
+            }
+        }
+        if waited {
+            tracing::info!("the disk has room again: changes of the metadata go on");
         }
         Ok(())
     }
@@ -206,7 +248,16 @@ impl MetadataNode {
     fn carry_out_controller(&mut self, effect: ottla_controller::Effect) -> Result<(), MetadataError> {
         match effect {
             ottla_controller::Effect::Append { epoch, base_offset, records } => {
-                self.append(epoch, data_batch(base_offset, epoch, clock::now_ms(), &records))
+                match self.append(epoch, data_batch(base_offset, epoch, clock::now_ms(), &records)) {
+                    // Nothing of it is in the log. What comes after it waits too.
+                    Err(MetadataError::Log(error)) if error.is_storage_full() => {
+                        let append = ottla_controller::Effect::Append { epoch, base_offset, records };
+                        self.work.push_front(Work::Controller(append));
+                        self.waits_for_room = true;
+                        Ok(())
+                    }
+                    other => other,
+                }
             }
             ottla_controller::Effect::Reply { id, response } => {
                 // Whoever asked may be gone.
@@ -219,9 +270,22 @@ impl MetadataNode {
     fn append(&mut self, epoch: LeaderEpoch, batch: Vec<u8>) -> Result<(), MetadataError> {
         let end_offset = self.storage.append(epoch, &batch)?;
         self.tell_quorum(ottla_quorum::Input::Appended { end_offset, bytes: batch.len() as u64 });
-        self.storage.flush()?;
-        self.tell_quorum(ottla_quorum::Input::Flushed { end_offset });
-        Ok(())
+        self.flush(end_offset)
+    }
+
+    fn flush(&mut self, end_offset: Offset) -> Result<(), MetadataError> {
+        match self.storage.flush() {
+            Err(MetadataError::Log(error)) if error.is_storage_full() && self.storage.is_online() => {
+                self.work.push_front(Work::Flush(end_offset));
+                self.waits_for_room = true;
+                Ok(())
+            }
+            other => {
+                other?;
+                self.tell_quorum(ottla_quorum::Input::Flushed { end_offset });
+                Ok(())
+            }
+        }
     }
 
     /// Makes the image of what is committed, lets the broker follow it, and tells the controller.

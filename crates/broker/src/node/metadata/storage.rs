@@ -145,6 +145,16 @@ impl Storage {
         Ok(Offset(appended.last_offset.0 + 1))
     }
 
+    /// Whether the log can be written to.
+    pub(super) fn is_online(&self) -> bool {
+        self.log.is_online()
+    }
+
+    /// The error of a disk that is full.
+    pub(super) fn full(&self) -> MetadataError {
+        file_error(&self.dir, io::ErrorKind::StorageFull.into())
+    }
+
     /// Makes all of the log durable.
     pub(super) fn flush(&mut self) -> Result<(), MetadataError> {
         Ok(self.log.flush(clock::now_ms())?)

@@ -168,6 +168,7 @@ impl Partition {
             return Err(ErrorCode::InvalidRequiredAcks.into());
         }
         self.check_online()?;
+        self.check_room()?;
         self.state.lock().replica.check_produce(acks)?;
         let settings = self.settings();
         let rules = Rules {
@@ -264,6 +265,7 @@ impl Partition {
         let leader_epoch = state.replica.leader_epoch();
         let appended =
             state.log.append(&mut batch, leader_epoch, now_ms).map_err(|error| self.storage_error(error))?;
+        self.dir.load().room().take(appended.size);
         state.producers.appended(facts, appended.first_offset, max_timestamp);
         if appended.is_flush_due {
             state.log.flush(now_ms).map_err(|error| self.storage_error(error))?;
@@ -284,6 +286,11 @@ impl Partition {
 
     fn check_online(&self) -> Result<(), ErrorCode> {
         self.dir.load().check_online()
+    }
+
+    /// Producers leave the last of a disk to what makes room again.
+    fn check_room(&self) -> Result<(), ErrorCode> {
+        if self.dir.load().room().is_left() { Ok(()) } else { Err(ErrorCode::KafkaStorageError) }
     }
 
     /// Reports what the disk did, takes the directory offline if that is what it means, and gives what clients are told.

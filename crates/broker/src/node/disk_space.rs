@@ -1,0 +1,94 @@
+//! Keeps the last of a disk free (`ottla.disk.free.min.bytes`): what makes room again, deleting topics and records, has to
+//! be written down too, and so have the offsets of consumers.
+//!
+//! Producers are refused with KAFKA_STORAGE_ERROR, which they retry, while the disk of their partition's directory has less
+//! free than that. How much there is is asked once a second; in between what is appended is counted, so that a fast
+//! producer does not run past the limit before the next question, and an append costs one addition.
+
+use super::dir_state::DirState;
+use super::log_dirs::LogDirs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Between two questions.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// How much producers may still append to a directory. Unlimited until it is measured.
+#[derive(Debug)]
+pub(super) struct Room {
+    left: AtomicI64,
+    /// What was said last.
+    is_low: AtomicBool,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { left: AtomicI64::new(i64::MAX), is_low: AtomicBool::new(false) }
+    }
+}
+
+impl Room {
+    /// Whether producers may append.
+    pub(super) fn is_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed) > 0
+    }
+
+    /// Bytes were appended.
+    pub(super) fn take(&self, bytes: usize) {
+        // What is not limited stays so: it would take centuries to count it down.
+        self.left.fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// The disk has this many bytes free.
+    fn measured(&self, usable: u64, free_min: u64, dir: &DirState) {
+        let left = i64::try_from(usable).unwrap_or(i64::MAX).saturating_sub_unsigned(free_min);
+        self.left.store(left, Ordering::Relaxed);
+        let is_low = left <= 0;
+        if self.is_low.swap(is_low, Ordering::Relaxed) == is_low {
+            return;
+        }
+        let path = dir.path().display();
+        if is_low {
+            tracing::warn!(
+                dir = %path,
+                usable,
+                free_min,
+                "the disk is nearly full: producers are refused, everything else goes on \
+                 → delete topics or records, lower retention, or give it more room"
+            );
+        } else {
+            tracing::info!(dir = %path, usable, "the disk has room again: producers are served");
+        }
+    }
+}
+
+/// Measures for ever.
+pub(super) async fn watch(log_dirs: &Arc<LogDirs>, free_min: i64) {
+    let free_min = u64::try_from(free_min).unwrap_or(0);
+    if free_min == 0 {
+        return std::future::pending().await;
+    }
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let log_dirs = Arc::clone(log_dirs);
+        // A disk that hangs must not hang the timers.
+        let measured = tokio::task::spawn_blocking(move || measure(&log_dirs, free_min)).await;
+        if measured.is_err() {
+            tracing::error!("measuring disk space panicked");
+        }
+    }
+}
+
+/// Measures once.
+pub(super) fn measure(log_dirs: &LogDirs, free_min: u64) {
+    for dir in log_dirs.online() {
+        match log_dirs.space(&dir) {
+            Ok(space) => dir.room().measured(space.usable, free_min, &dir),
+            Err(error) => tracing::warn!(%error, "cannot ask how much room a disk has"),
+        }
+    }
+}
