@@ -2,7 +2,7 @@
 //! be written down too, and so have the offsets of consumers.
 //!
 //! Producers are refused with KAFKA_STORAGE_ERROR, which they retry, while the disk of their partition's directory has less
-//! free than that. How much there is is asked once a second; in between what is appended is counted, so that a fast
+//! free than that, or has refused an append because it is full. How much there is is asked once a second; in between what is appended is counted, so that a fast
 //! producer does not run past the limit before the next question, and an append costs one addition.
 
 use super::dir_state::DirState;
@@ -41,25 +41,33 @@ impl Room {
         self.left.fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
+    /// The disk refused because it is full.
+    pub(super) fn none_left(&self, dir: &DirState) {
+        self.left.store(0, Ordering::Relaxed);
+        self.say(true, dir);
+    }
+
     /// The disk has this many bytes free.
     fn measured(&self, usable: u64, free_min: u64, dir: &DirState) {
         let left = i64::try_from(usable).unwrap_or(i64::MAX).saturating_sub_unsigned(free_min);
         self.left.store(left, Ordering::Relaxed);
-        let is_low = left <= 0;
+        self.say(left <= 0, dir);
+    }
+
+    /// Says that it changed, once.
+    fn say(&self, is_low: bool, dir: &DirState) {
         if self.is_low.swap(is_low, Ordering::Relaxed) == is_low {
             return;
         }
-        let path = dir.path().display();
+        let dir = dir.path().display();
         if is_low {
             tracing::warn!(
-                dir = %path,
-                usable,
-                free_min,
-                "the disk is nearly full: producers are refused, everything else goes on \
+                %dir,
+                "the disk is full, or nearly: producers are refused, everything else goes on \
                  → delete topics or records, lower retention, or give it more room"
             );
         } else {
-            tracing::info!(dir = %path, usable, "the disk has room again: producers are served");
+            tracing::info!(%dir, "the disk has room again: producers are served");
         }
     }
 }
@@ -67,9 +75,6 @@ impl Room {
 /// Measures for ever.
 pub(super) async fn watch(log_dirs: &Arc<LogDirs>, free_min: i64) {
     let free_min = u64::try_from(free_min).unwrap_or(0);
-    if free_min == 0 {
-        return std::future::pending().await;
-    }
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

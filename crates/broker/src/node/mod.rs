@@ -115,6 +115,7 @@ impl Node {
             groups: Arc::clone(&groups),
             config: Arc::clone(&config),
             identity: Arc::clone(&identity),
+            without_room: parking_lot::Mutex::default(),
         };
         let (commands, inbox) = mpsc::channel();
         let controller = ControllerHandle::new(commands);

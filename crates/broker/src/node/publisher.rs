@@ -14,6 +14,8 @@ use ottla_coordinator::group::DeletedTopic;
 use ottla_metadata::{Changes, ConfigResource, Image, Topic};
 use ottla_protocol::TopicId;
 use ottla_replica::partition::Registration;
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What follows the metadata on this broker.
@@ -32,6 +34,8 @@ pub(super) struct Publisher {
     pub config: Arc<Config>,
     /// Who this is.
     pub identity: Arc<Identity>,
+    /// Partitions whose directories a full disk did not take.
+    pub without_room: Mutex<BTreeSet<(TopicId, i32)>>,
 }
 
 impl Publisher {
@@ -61,6 +65,21 @@ impl Publisher {
             let deleted: Vec<DeletedTopic> = changes.topics_deleted.iter().map(deleted).collect();
             self.groups.topics_deleted(&deleted);
         }
+    }
+
+    /// Whether there are partitions that wait for room on the disk.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.without_room.lock().is_empty()
+    }
+
+    /// Tries again what a full disk refused.
+    pub(super) fn retry(&mut self, image: &Arc<Image>) {
+        let waiting = std::mem::take(&mut *self.without_room.lock());
+        let mut changes = Changes::default();
+        for (topic_id, index) in waiting {
+            changes.partitions.entry(topic_id).or_default().insert(index);
+        }
+        self.publish(image, &changes);
     }
 
     fn concerns_this_broker(&self, resource: &ConfigResource) -> bool {
@@ -153,7 +172,12 @@ impl Publisher {
         ) {
             Ok(partition) => Some(Arc::new(partition)),
             Err(error) => {
-                tracing::error!(%error, topic = %topic.name, index, "cannot open a partition");
+                if error.is_storage_full() {
+                    tracing::warn!(%error, topic = %topic.name, index, "a partition waits for room on the disk");
+                    self.without_room.lock().insert((topic.id, index));
+                } else {
+                    tracing::error!(%error, topic = %topic.name, index, "cannot open a partition");
+                }
                 None
             }
         }

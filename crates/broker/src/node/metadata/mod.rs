@@ -80,6 +80,8 @@ enum Work {
     Flush(Offset),
 }
 
+/// How often partitions are tried again that a full disk did not take.
+const RETRY_MS: i64 = 1000;
 /// How often it is tried whether a full disk has room again.
 const ROOM_PAUSE: Duration = Duration::from_millis(200);
 
@@ -159,6 +161,9 @@ impl MetadataNode {
                 Err(RecvTimeoutError::Timeout) => {
                     self.tell_quorum(ottla_quorum::Input::Timeout);
                     self.tell_controller(ottla_controller::Input::Timeout);
+                    if self.publisher.has_waiting() {
+                        self.publisher.retry(self.loader.image());
+                    }
                 }
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.tell_quorum(ottla_quorum::Input::Shutdown);
@@ -174,7 +179,9 @@ impl MetadataNode {
         if self.waits_for_room {
             return Some(ROOM_PAUSE);
         }
-        let deadline = self.quorum.deadline().into_iter().chain(self.controller.deadline()).min()?;
+        let retry = self.publisher.has_waiting().then(|| clock::now_ms() + RETRY_MS);
+        let deadlines = self.quorum.deadline().into_iter().chain(self.controller.deadline()).chain(retry);
+        let deadline = deadlines.min()?;
         let wait_ms = deadline.saturating_sub(clock::now_ms());
         Some(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
     }

@@ -300,8 +300,14 @@ impl Partition {
             tracing::debug!(%error, "a reader has met damage");
             return ErrorCode::CorruptMessage;
         }
-        tracing::error!(%error, "the log failed");
-        self.dir.load().judge(&error);
+        let dir = self.dir.load();
+        if error.is_storage_full() {
+            tracing::debug!(%error, "the disk is full");
+            dir.room().none_left(&dir);
+        } else {
+            tracing::error!(%error, "the log failed");
+            dir.judge(&error);
+        }
         ErrorCode::KafkaStorageError
     }
 
