@@ -229,14 +229,19 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_log_is_what_the_list_says(steps in vec(any_step(), 1..60)) {
+    fn the_log_is_what_the_list_says(steps in vec(any_step(), 1..35)) {
         let mut model = Model::new();
-        for step in &steps {
+        for (number, step) in steps.iter().enumerate() {
             model.step(step);
-            model.check();
+            // All of it is compared where much has changed at once, and now and then.
+            let is_simple = matches!(step, Step::Append { .. } | Step::Flush | Step::Roll | Step::NewEpoch);
+            if !is_simple || number % 16 == 15 {
+                model.check();
+            }
         }
+        model.check();
     }
 }

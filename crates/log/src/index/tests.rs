@@ -27,19 +27,24 @@ fn check_lookups(index: &Index<OffsetEntry>, files: &Arc<SegmentFiles>, entries:
     assert_eq!(index.len(files).expect("reads") as usize, entries.len());
     assert_eq!(index.last(files).expect("reads"), entries.last().copied());
     let end = entries.last().map_or(BASE.0, |last| last.offset.0) + 5;
-    for offset in (BASE.0 - 2..end).step_by(1 + entries.len() / 50) {
+    for offset in (BASE.0 - 2..end).step_by(1 + (end - BASE.0) as usize / 60) {
         let expected = entries.iter().rfind(|entry| entry.offset.0 <= offset).copied();
         let found = index.floor(files, |entry| entry.offset.0 <= offset).expect("reads");
         assert_eq!(found, expected, "{offset}");
     }
 }
 
+/// Mostly few; sometimes more than a block holds.
+fn any_count() -> impl Strategy<Value = u32> {
+    prop_oneof![150 => 0..20_u32, 1 => 0..1500_u32]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
 
     /// In memory, written in part, read back by another process, cut: an index answers as its entries do.
     #[test]
-    fn lookups_are_those_of_a_linear_scan(count in 0..3000_u32, kept in 0..3000_u32, stored in 0..3000_u32) {
+    fn lookups_are_those_of_a_linear_scan(count in any_count(), kept in any_count(), stored in any_count()) {
         let disk = SimDisk::new();
         let files = files(&disk);
         let index = Index::empty(BASE);
@@ -70,7 +75,7 @@ proptest! {
 
     /// What a JVM that was killed leaves behind the entries.
     #[test]
-    fn zeros_behind_the_entries_are_none(count in 0..600_u32, filling in 0..5000_u64) {
+    fn zeros_behind_the_entries_are_none(count in any_count(), filling in 0..300_u64) {
         let disk = SimDisk::new();
         let files = files(&disk);
         let index = Index::empty(BASE);

@@ -349,7 +349,8 @@ pub(crate) fn check_recovered(
         let found_here = Found::of(log);
         let after = state.or.take();
         // A cut that the kernel alone knows of comes back when the power goes later.
-        is_known &= end == End::Power || after.as_ref().is_none_or(|after| after.end >= state.end);
+        let has_less = |after: &State| after.batches.len() < state.batches.len();
+        is_known &= end == End::Power || !after.as_deref().is_some_and(has_less);
         if let Err(why) = found_here.is(log, state, end) {
             let Some(after) = after else { panic!("{what}: {why}") };
             if let Err(or) = found_here.is(log, &after, end) {
