@@ -168,6 +168,10 @@ impl SegmentFiles {
         self.context.disk()
     }
 
+    pub(crate) fn topic_partition(&self) -> &TopicPartition {
+        &self.dir.topic_partition
+    }
+
     pub(crate) fn base_offset(&self) -> Offset {
         self.base_offset
     }

@@ -161,7 +161,14 @@ impl<'o> Opening<'o> {
     fn prepare_dir(&mut self) -> Result<Option<(Option<TopicId>, bool, bool)>, LogError> {
         let disk = self.context.disk();
         let dir = &self.options.dir;
-        let found = checkpoint::read_topic_id(disk, dir).map_err(self.dir.io("read the topic id in", dir))?;
+        let found = match checkpoint::read_topic_id(disk, dir) {
+            // Who asks for the log knows whose it is; the file is made anew.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::warn!(dir = %dir.display(), %error, "the file with the topic's id is damaged");
+                None
+            }
+            read => read.map_err(self.dir.io("read the topic id in", dir))?,
+        };
         let is_new = found.is_none() && !exists(disk, dir).map_err(self.dir.io("look at", dir))?;
         if is_new {
             // The place of a log that does not begin at 0 is known from its file alone.
@@ -348,10 +355,10 @@ impl<'o> Opening<'o> {
     pub(crate) fn read_epochs(&mut self, segments: &[Arc<Segment>]) -> Result<EpochCache, LogError> {
         let path = self.options.dir.join(names::LEADER_EPOCH_CHECKPOINT);
         let read = checkpoint::read_epochs(self.context.disk(), &self.options.dir);
-        let is_missing = match &read {
-            Ok(epochs) if !epochs.entries().is_empty() => false,
-            _ => !exists(self.context.disk(), &path).map_err(self.dir.io("look at", &path))?,
-        };
+        // Batches have epochs: a file without any is one that is missing, or lost its contents.
+        let is_empty = |epochs: &EpochCache| epochs.entries().is_empty();
+        let is_missing =
+            read.as_ref().is_ok_and(is_empty) && segments.iter().any(|segment| segment.size() > 0);
         match read {
             Err(error) if error.kind() != io::ErrorKind::InvalidData => {
                 Err(self.dir.io("read", &path)(error))

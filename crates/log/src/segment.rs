@@ -425,6 +425,16 @@ impl Segment {
         act: impl FnOnce(TxnIndex<'_>) -> std::io::Result<T>,
     ) -> Result<T, LogError> {
         let act = |path: &std::path::Path| act(TxnIndex { disk: self.files.disk(), path });
-        self.files.with_path(Kind::TxnIndex, act).map_err(self.files.io(action, Kind::TxnIndex))
+        self.files.with_path(Kind::TxnIndex, act).map_err(|error| match error.kind() {
+            // The disk is fine, as far as this goes.
+            std::io::ErrorKind::InvalidData => LogError::Corrupt {
+                topic_partition: self.files.topic_partition().clone(),
+                path: self.files.path(Kind::TxnIndex),
+                position: 0,
+                offset: self.base_offset,
+                what: "not an index of aborted transactions".to_owned(),
+            },
+            _ => self.files.io(action, Kind::TxnIndex)(error),
+        })
     }
 }

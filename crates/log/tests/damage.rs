@@ -1,12 +1,12 @@
-//! Files cut, filled and garbled: recovery cuts a torn tail off and says so, and answers as before where only a helper
-//! file is gone. Damage that is kept is in `kept_damage.rs`.
+//! Files cut, filled and garbled: recovery cuts a torn tail off and says so. Damage that is kept is in `kept_damage.rs`,
+//! and what is answered without helper files in `helper_files.rs`.
 
 mod common;
 
 use std::io::ErrorKind;
 
 use common::*;
-use ottla_log::disk::{Disk, Fault, Op};
+use ottla_log::disk::{Fault, Op};
 use ottla_log::{AbortedTxn, Log, LogError, OpenOptions};
 use ottla_protocol::records::BatchBytes;
 use ottla_protocol::{LeaderEpoch, Offset, ProducerId};
@@ -59,51 +59,6 @@ fn only_segments_from_the_recovery_point_on_are_read() {
     let from = facts.iter().rposition(|segment| segment.base_offset <= Offset(40)).expect("one");
     assert_eq!(report.scanned_segments as usize, facts.len() - from);
     assert_eq!(report.scanned_bytes, facts[from..].iter().map(|segment| segment.size).sum::<u64>());
-}
-
-/// Removes or garbles one file of a log that was closed, and asks everything again.
-#[test]
-fn without_helper_files_everything_is_answered_as_before() {
-    let (disk, records) = {
-        let (disk, _) = killed(60, -1);
-        let (mut log, _) = recover(&disk, 0);
-        log.flush(0).expect("flushes");
-        let records = all_records(&log);
-        log.close().expect("closes");
-        (disk, records)
-    };
-    let answers = |log: &Log| {
-        let reader = log.reader();
-        let by_time: Vec<_> = (0..62).map(|at| reader.offset_for_timestamp(at).expect("looks up")).collect();
-        (by_time, reader.offset_of_max_timestamp().expect("looks up"), log.epochs())
-    };
-    let expected = answers(&open(&disk.after_process_kill()));
-    let helpers = [".index", ".timeindex", "leader-epoch-checkpoint"];
-    let files: Vec<String> =
-        names(&disk).into_iter().filter(|name| helpers.iter().any(|helper| name.ends_with(helper))).collect();
-    assert!(files.len() > 6, "{files:?}");
-    for name in &files {
-        let original = contents(&disk, name);
-        let flipped: Vec<u8> = original.iter().map(|byte| byte ^ 0x5a).collect();
-        let padded = [&original[..], &[0; 240]].concat();
-        let damages: [Option<Vec<u8>>; 4] = [None, Some(flipped), Some(b"\x01".to_vec()), Some(padded)];
-        for (which, damage) in damages.iter().enumerate() {
-            if which == 3 && name.ends_with("checkpoint") {
-                continue;
-            }
-            for was_clean in [true, false] {
-                let disk = disk.after_process_kill();
-                match damage {
-                    None => disk.remove_file(&dir().join(name)).expect("removes"),
-                    Some(bytes) => replace(&disk, name, bytes),
-                }
-                let recovery_point = Offset(60);
-                let (log, _) = open_with(&disk, OpenOptions { was_clean, recovery_point, ..options() });
-                assert_eq!(all_records(&log), records, "{name} {which}");
-                assert_eq!(answers(&log), expected, "{name} {which} clean: {was_clean}");
-            }
-        }
-    }
 }
 
 #[test]
