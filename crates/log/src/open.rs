@@ -95,6 +95,7 @@ impl Log {
         let (mut segments, orphans) = opening.find_segments(&names)?;
         tell_ends(&segments, Offset(i64::MAX));
         opening.read_damage()?;
+        opening.check_txn_indexes(&segments)?;
         opening.make_indexes(&segments)?;
         if !opening.may_lack_offsets() {
             opening.find_missing(&segments, &orphans)?;
@@ -135,6 +136,8 @@ pub(crate) struct Opening<'o> {
     pub(crate) without_indexes: BTreeSet<Offset>,
     /// Segments with a file that names their damage.
     with_damage: Vec<Arc<Segment>>,
+    /// Segments with an index of aborted transactions.
+    with_txn_index: Vec<Arc<Segment>>,
     /// Of a last segment that was examined: the offset after its last batch, and the timestamp of its first.
     pub(crate) recovered_end: Option<(Offset, Option<i64>)>,
     pub(crate) report: RecoveryReport,
@@ -151,6 +154,7 @@ impl<'o> Opening<'o> {
             snapshots: BTreeSet::new(),
             without_indexes: BTreeSet::new(),
             with_damage: Vec::new(),
+            with_txn_index: Vec::new(),
             recovered_end: None,
             report: RecoveryReport::new(options.topic_partition.clone()),
         }
@@ -318,11 +322,33 @@ impl<'o> Opening<'o> {
         if kinds.contains(&Kind::Damage) {
             self.with_damage.push(segment.clone());
         }
+        if kinds.contains(&Kind::TxnIndex) {
+            self.with_txn_index.push(segment.clone());
+        }
         Ok(segment)
     }
 
     fn read_damage(&mut self) -> Result<(), LogError> {
         self.with_damage.drain(..).try_for_each(|segment| segment.read_damage())
+    }
+
+    /// Empties indexes of aborted transactions that are not sound, of segments that recovery is not going to read: who
+    /// keeps producers' state can fill them again.
+    fn check_txn_indexes(&mut self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
+        let to_recover = segments.get(self.first_to_recover(segments)).map(|segment| segment.base_offset);
+        for segment in std::mem::take(&mut self.with_txn_index) {
+            if to_recover.is_some_and(|to_recover| segment.base_offset >= to_recover) {
+                continue;
+            }
+            let (base_offset, end_offset) = (segment.base_offset, segment.end_offset());
+            if !segment.with_txn_index("read", |index| index.is_sound(base_offset, end_offset))? {
+                let path = segment.files.path(Kind::TxnIndex);
+                tracing::warn!(path = %path.display(), "an index of aborted transactions is damaged");
+                segment.with_txn_index("clear", |index| index.clear())?;
+                self.report.cleared_txn_indexes.push(base_offset);
+            }
+        }
+        Ok(())
     }
 
     /// The first segment that recovery is going to read.

@@ -32,6 +32,9 @@ pub struct RecoveryReport {
     pub damaged: Vec<DamagedRange>,
     /// Segments that an interrupted cleaning had prepared.
     pub completed_swaps: Vec<PathBuf>,
+    /// Where segments begin whose indexes of aborted transactions were damaged, and are empty now: to be filled again
+    /// with [`Log::append_aborted_txn`], from what [`Log::replay`] tells of the batches from there on.
+    pub cleared_txn_indexes: Vec<Offset>,
     /// The file of epochs was damaged and has been made anew.
     pub rebuilt_epochs: bool,
     /// The log ends before this recovery point: flushed records are missing, or a truncation was cut off. The
@@ -65,6 +68,7 @@ impl RecoveryReport {
             cuts: Vec::new(),
             removed_segments: Vec::new(),
             damaged: Vec::new(),
+            cleared_txn_indexes: Vec::new(),
             completed_swaps: Vec::new(),
             rebuilt_epochs: false,
             missing_before: None,

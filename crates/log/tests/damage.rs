@@ -366,8 +366,20 @@ fn aborted_transactions_are_found_and_survive() {
     let name = names(&disk).into_iter().find(|name| name.ends_with(".txnindex")).expect("there");
     let bytes = contents(&disk, &name);
     replace(&disk, &name, &[&bytes[..], &[0; 34], &[7; 20]].concat());
-    let (log, _) = recover(&disk, 0);
+    let (mut log, _) = recover(&disk, 0);
     assert_eq!(log.reader().aborted_txns(Offset(0), Offset(40)).expect("reads"), all[..1]);
+    log.flush(0).expect("flushes");
+    log.close().expect("closes");
+    // What is not an index after a clean stop is emptied, and said, so that it can be made anew.
+    let segment = ottla_protocol::Offset(name.trim_end_matches(".txnindex").parse().expect("a number"));
+    for garbage in [&[7; 34][..], &[0; 34], &bytes[..20], &[&bytes[..34], &bytes[..34]].concat()] {
+        replace(&disk, &name, garbage);
+        let (mut log, report) = open_with(&disk, options());
+        assert_eq!(report.cleared_txn_indexes, [segment], "{garbage:?}");
+        assert_eq!(log.reader().aborted_txns(Offset(0), Offset(40)).expect("reads"), []);
+        log.append_aborted_txn(&all[0]).expect("notes it again");
+        assert_eq!(open_with(&disk, options()).1.cleared_txn_indexes, []);
+    }
 }
 
 #[test]

@@ -117,6 +117,8 @@ pub struct OpenedLog {
     pub dir: Arc<DirState>,
     /// What the checkpoint says.
     pub high_watermark: Offset,
+    /// Indexes of aborted transactions were damaged from here on, and are to be filled again.
+    pub replay_from: Option<Offset>,
 }
 
 /// What DescribeLogDirs tells of a directory.
@@ -407,7 +409,8 @@ impl LogDirs {
         // One replica: what is in the log after a restart is all there is, and committed.
         let high_watermark =
             if found.is_some() { high_watermark.max(log.log_end_offset()) } else { Offset(0) };
-        Ok(OpenedLog { log, dir: state, high_watermark })
+        let replay_from = report.cleared_txn_indexes.iter().min().copied();
+        Ok(OpenedLog { log, dir: state, high_watermark, replay_from })
     }
 
     /// Where a partition's log was found at the start. If it is in two directories, the process was stopped between the

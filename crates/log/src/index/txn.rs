@@ -40,6 +40,13 @@ impl AbortedTxn {
         bytes
     }
 
+    /// Whether a transaction that ends before `end_offset` can be like that.
+    fn is_plausible(&self, end_offset: Offset) -> bool {
+        let AbortedTxn { producer_id, first_offset, last_offset, last_stable_offset } = *self;
+        let offsets = Offset(0) <= first_offset && first_offset < last_offset && last_offset < end_offset;
+        offsets && producer_id >= ProducerId(0) && last_stable_offset >= Offset(0)
+    }
+
     /// Reads an entry; `None` for a version that is not known.
     fn decode(bytes: &[u8]) -> Option<AbortedTxn> {
         let long = |at: usize| {
@@ -81,6 +88,26 @@ impl TxnIndex<'_> {
         let mut bytes = [0; SIZE];
         read_full_at(&*file, &mut bytes, at * SIZE as u64)?;
         AbortedTxn::decode(&bytes).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Whether all of it can be what was written: entries of transactions that end within the segment, in order.
+    pub(crate) fn is_sound(&self, base_offset: Offset, end_offset: Offset) -> io::Result<bool> {
+        let entries = match self.entries() {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(false),
+            other => other?,
+        };
+        let len = self.disk.metadata(self.path)?.len;
+        let mut before = Offset(base_offset.0 - 1);
+        let is_next = |entry: &AbortedTxn| {
+            let is_after = std::mem::replace(&mut before, entry.last_offset) < entry.last_offset;
+            is_after && entry.is_plausible(end_offset)
+        };
+        Ok(len == (entries.len() * SIZE) as u64 && entries.iter().all(is_next))
+    }
+
+    /// Removes all entries.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        self.disk.open(self.path, OpenMode::Write)?.set_len(0)
     }
 
     /// Cuts off what a crash may have left at the end: entries that are not within the segment or not in order.

@@ -10,7 +10,7 @@ use ottla_log::{AbortedTxn, Log, LogConfig, LogError, TopicPartition};
 use ottla_metadata::Topic;
 use ottla_protocol::records::control::EndTransactionMarker;
 use ottla_protocol::records::{RecordBatch, producer_snapshot};
-use ottla_protocol::{BrokerId, Uuid};
+use ottla_protocol::{BrokerId, Offset, Uuid};
 use ottla_replica::partition::{self as replica, FlushAcksAll, LogOffsets};
 use ottla_replica::producer::{BatchFacts, CompletedTransaction, ProducerState};
 use parking_lot::{Mutex, RwLock};
@@ -39,7 +39,8 @@ impl Partition {
         let opened = log_dirs.open_log(topic_partition, topic.id, assigned, log_config(&settings), now_ms)?;
         let mut log = opened.log;
         let expiration_ms = broker.log.producer_id_expiration_ms.into();
-        let producers = read_producers(&mut log, now_ms, expiration_ms)?;
+        let mut producers = read_producers(&mut log, opened.replay_from, now_ms, expiration_ms)?;
+        producers.on_high_watermark(opened.high_watermark);
         let offsets = LogOffsets {
             log_start_offset: log.log_start_offset(),
             log_end_offset: log.log_end_offset(),
@@ -61,10 +62,17 @@ impl Partition {
     }
 }
 
-/// The producers' state: the newest snapshot that can be read, and the batches after it.
-fn read_producers(log: &mut Log, now_ms: i64, expiration_ms: i64) -> Result<ProducerState, LogError> {
+/// The producers' state: the newest snapshot that can be read, and the batches after it. Transactions that were aborted
+/// after `replay_from`, if there is such an offset, are noted again.
+fn read_producers(
+    log: &mut Log,
+    replay_from: Option<Offset>,
+    now_ms: i64,
+    expiration_ms: i64,
+) -> Result<ProducerState, LogError> {
     let mut producers = ProducerState::new(log.log_start_offset());
-    while let Some((offset, bytes)) = log.latest_snapshot(log.log_end_offset())? {
+    let at_most = replay_from.unwrap_or(log.log_end_offset());
+    while let Some((offset, bytes)) = log.latest_snapshot(at_most)? {
         match producer_snapshot::decode(&bytes) {
             Ok(entries) => {
                 producers.load(offset, &entries, now_ms, expiration_ms);

@@ -3,7 +3,10 @@
 use super::*;
 use crate::node::log_dirs::LogDirs;
 use ottla_config::{ConfigMap, Inputs, Loaded, load};
+use ottla_log::disk::RealDisk;
+use ottla_log::{LogContext, OpenOptions, TopicPartition};
 use ottla_metadata::Topic;
+use ottla_protocol::records::control::EndTransactionMarker;
 use ottla_protocol::records::{BatchBuilder, batches};
 use ottla_protocol::{BrokerId, ProducerEpoch, Uuid};
 use ottla_replica::partition::list_offsets::{EARLIEST, LATEST};
@@ -201,4 +204,85 @@ fn who_does_not_lead_appends_nothing() {
     partition.register(other, NOW);
     assert_eq!(produce(&partition, 0, &["a"]), Err(ErrorCode::NotLeaderOrFollower));
     assert_eq!(read(&partition, 0), Err(ErrorCode::NotLeaderOrFollower));
+}
+
+/// What a coordinator would have had appended: a transaction that was aborted, and a record behind it.
+fn append_aborted(dir: &Path) {
+    let context = LogContext::new(Arc::new(RealDisk), 10);
+    let partition = TopicPartition::new("t", 0);
+    let (mut log, _) = Log::open(&context, OpenOptions::new(partition, dir.join("t-0"), NOW)).unwrap();
+    let data = || BatchBuilder::new().producer(ProducerId(9), ProducerEpoch(0), 0).transactional(true);
+    let marker = EndTransactionMarker { commit: false, coordinator_epoch: 0 };
+    let mut record = data();
+    record.append(NOW, None, Some(b"aborted"), &[]);
+    let marker = marker.to_batch(Offset(1), NOW, LeaderEpoch(0), ProducerId(9), ProducerEpoch(0));
+    let mut behind = BatchBuilder::new();
+    behind.append(NOW, None, Some(b"behind"), &[]);
+    for bytes in [record.build(), marker, behind.build()] {
+        log.append(&mut BatchBytes::new(&bytes).unwrap(), LeaderEpoch(0), NOW).unwrap();
+    }
+    log.flush(NOW).unwrap();
+    log.close().unwrap();
+}
+
+#[test]
+fn aborted_transactions_are_known_again_when_their_index_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    world.close(partition);
+    append_aborted(dir.path());
+    let ask = ReadAsk {
+        fetch_offset: Offset(0),
+        current_leader_epoch: LeaderEpoch::NONE,
+        last_fetched_epoch: LeaderEpoch::NONE,
+        isolation: FetchIsolation::TxnCommitted,
+        limit: ReadLimit { max_bytes: 1 << 20, min_one_batch: true },
+    };
+    let index = dir.path().join("t-0").join("00000000000000000000.txnindex");
+    for garble in [false, true, false] {
+        if garble {
+            let bytes = std::fs::read(&index).unwrap();
+            assert_eq!(bytes.len(), 34);
+            std::fs::write(&index, bytes.iter().map(|byte| !byte).collect::<Vec<_>>()).unwrap();
+        }
+        let world = World::open(dir.path());
+        let partition = world.partition(0);
+        let outcome = partition.read(&ask).unwrap();
+        assert_eq!(outcome.aborted, Some(vec![(ProducerId(9), Offset(0))]), "garbled: {garble}");
+        world.close(partition);
+    }
+}
+
+#[test]
+fn damage_is_an_error_and_everything_else_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::open(dir.path());
+    let partition = world.partition(0);
+    for (sequence, value) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        assert_eq!(produce(&partition, sequence as i32, &[value]), Ok(sequence as i64));
+    }
+    drop((world, partition));
+    let file = dir.path().join("t-0").join("00000000000000000000.log");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let second = bytes.len() / 4;
+    bytes[second + 65] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+
+    let world = World::open(dir.path());
+    let partition = world.partition(1);
+    assert_eq!(read(&partition, 0), Ok(vec!["a".into()]));
+    assert_eq!(read(&partition, 1), Err(ErrorCode::CorruptMessage));
+    assert_eq!(read(&partition, 2), Ok(vec!["c".into(), "d".into()]));
+    assert_eq!(produce(&partition, 4, &["e"]), Ok(4));
+    let mut seen = Vec::new();
+    let each = partition.each_batch(Offset(0), 1 << 20, |batch| {
+        seen.push(batch.base_offset().0);
+        ControlFlow::Continue(())
+    });
+    each.unwrap();
+    assert_eq!(seen, [0, 2, 3, 4]);
+    world.close(partition);
+    let world = World::open(dir.path());
+    assert_eq!(read(&world.partition(2), 1), Err(ErrorCode::CorruptMessage), "after a clean stop too");
 }
