@@ -29,7 +29,7 @@ fn handle(call: &Call, partitions: &Partitions, log_dirs: &LogDirs) -> Handled {
             .any(|topic| topic.topic == partition.topic && topic.partitions.contains(&partition.index)),
     };
     let wanted: Vec<Arc<Partition>> =
-        partitions.all().into_iter().filter(|partition| asked(partition)).collect();
+        partitions.all_with_logs().into_iter().filter(|partition| asked(partition)).collect();
     let results = log_dirs.usage().into_iter().map(|dir| result(dir, &wanted)).collect();
     call.reply(&DescribeLogDirsResponse { results, ..DescribeLogDirsResponse::default() })
 }

@@ -28,6 +28,8 @@ pub(super) fn find_partition(
 ) -> Result<Arc<Partition>, ErrorCode> {
     match partitions.get(topic.id, index) {
         Some(partition) => Ok(partition),
+        // Its log cannot be opened.
+        None if partitions.contains(topic.id, index) => Err(ErrorCode::KafkaStorageError),
         None if topic.partitions.contains_key(&index) => Err(ErrorCode::NotLeaderOrFollower),
         None => Err(ErrorCode::UnknownTopicOrPartition),
     }

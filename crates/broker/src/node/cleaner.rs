@@ -165,7 +165,7 @@ impl Shared {
         match cleaned {
             Ok(Ok(Outcome::Cleaned(end, stats))) => {
                 partition.cleaned(end);
-                self.log_dirs.write_cleaner_checkpoint(&partition, &self.partitions.all());
+                self.log_dirs.write_cleaner_checkpoint(&partition, &self.partitions.checkpoint_lines());
                 let from = range.first_dirty_offset;
                 tracing::info!(
                     %topic, partition = index, %from, to = %end, bytes_read = stats.bytes_read,

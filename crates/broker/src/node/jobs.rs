@@ -79,7 +79,7 @@ impl Jobs {
         let has_cleaner = self.config.current().log.cleaner_enable;
         let is_ours =
             |partition: &Arc<Partition>| !(has_cleaner && partition.settings().cleanup_policy.compact);
-        for partition in self.partitions.all().into_iter().filter(is_ours) {
+        for partition in self.partitions.all_with_logs().into_iter().filter(is_ours) {
             self.log_dirs.enforce_retention(&partition, clock::now_ms());
         }
     }
@@ -100,7 +100,7 @@ impl Jobs {
     }
 
     fn write_checkpoints(&self) {
-        self.log_dirs.write_checkpoints(&self.partitions.all());
+        self.log_dirs.write_checkpoints(&self.partitions.checkpoint_lines());
     }
 
     fn remove_deleted(&self) {

@@ -7,14 +7,15 @@ mod tests;
 
 use super::clock;
 use super::dir_state::{DirState, Failures};
-use super::partition::Partition;
+use super::partition::{Checkpointed, Partition};
+use super::partitions::{CheckpointLine, Partitions};
 use super::random;
 use claim::Found;
 use ottla_config::{BrokerSettings, StartError};
 use ottla_log::disk::{Disk, RealDisk, Space};
 use ottla_log::{
     DamagedRange, DeletedLog, DeletedSegments, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError,
-    LogError, MetaProperties, OffsetCheckpoint, RecoveryReport, TopicPartition,
+    LogError, MetaProperties, OffsetCheckpoint, OpenOptions, RecoveryReport, TopicPartition,
 };
 use ottla_protocol::{Offset, TopicId, Uuid};
 use parking_lot::Mutex;
@@ -93,7 +94,9 @@ struct Dir {
     /// How many logs it has.
     logs: usize,
     high_watermarks: BTreeMap<TopicPartition, Offset>,
-    /// What the checkpoints were last written with.
+    /// What the checkpoints were last written for.
+    written: Vec<CheckpointLine>,
+    /// What they were last written with.
     checkpointed: Vec<(OffsetCheckpoint, BTreeMap<TopicPartition, Offset>)>,
     /// The same of compaction, which has its own times.
     cleaned_to: BTreeMap<TopicPartition, Offset>,
@@ -110,7 +113,7 @@ pub struct MetadataPlace {
 }
 
 /// A partition's log that has been opened.
-pub struct OpenedLog {
+pub(super) struct OpenedLog {
     /// The log.
     pub log: Log,
     /// Its directory.
@@ -120,6 +123,27 @@ pub struct OpenedLog {
     /// Indexes of aborted transactions were damaged from here on, and are to be filled again.
     pub replay_from: Option<Offset>,
 }
+
+/// Where a partition's log is, or will be.
+#[derive(Clone)]
+pub(super) struct Located {
+    /// The directory.
+    pub dir: Arc<DirState>,
+    /// Whether it was there when the process started.
+    pub is_found: bool,
+    /// Whether nothing is to be done before somebody uses it: it was closed, or is not there yet.
+    pub may_wait: bool,
+    /// What the checkpoint files say about it.
+    pub checkpointed: Checkpointed,
+}
+
+/// What there is to say about a log that is not there yet.
+const NOTHING_YET: Checkpointed = Checkpointed {
+    recovery_point: Offset(0),
+    log_start_offset: Offset(0),
+    high_watermark: Offset(0),
+    cleaned_to: None,
+};
 
 /// What DescribeLogDirs tells of a directory.
 pub struct LogDirUsage {
@@ -196,6 +220,7 @@ impl LogDirs {
                 state,
                 holds_partitions: index < with_partitions,
                 logs: count,
+                written: Vec::new(),
                 checkpointed: Vec::new(),
                 cleaned_to: BTreeMap::new(),
             });
@@ -351,44 +376,64 @@ impl LogDirs {
         Ok(log)
     }
 
-    /// Opens a partition's log where it is, or begins one in the directory that the rule says. `assigned` is where the
-    /// metadata has it.
-    pub fn open_log(
+    /// Where a partition's log is, or the directory that the rule chooses for it. `assigned` is where the metadata has it.
+    pub(super) fn locate(
+        &self,
+        topic_partition: &TopicPartition,
+        assigned: Uuid,
+    ) -> Result<Located, LogError> {
+        let found = self.found(topic_partition, assigned);
+        let index = found.or_else(|| self.place(topic_partition, assigned));
+        let offline =
+            || LogError::Offline { topic_partition: topic_partition.clone(), dir: self.path_of(assigned) };
+        let index = index.ok_or_else(offline)?;
+        let dirs = self.dirs.lock();
+        let dir = &dirs[index];
+        let log_dir = dir.log_dir.as_ref().expect("only a directory that can be used was chosen");
+        let is_found = found.is_some();
+        // What a checkpoint says of an earlier partition of this name does not concern a new one.
+        let checkpointed = if is_found { dir.checkpointed(log_dir, topic_partition) } else { NOTHING_YET };
+        Ok(Located {
+            dir: Arc::clone(&dir.state),
+            is_found,
+            may_wait: !is_found || log_dir.was_clean(),
+            checkpointed,
+        })
+    }
+
+    /// Opens a partition's log, or begins one. The directory of a new one comes with the first append.
+    pub(super) fn open_located(
         &self,
         topic_partition: TopicPartition,
         topic_id: TopicId,
-        assigned: Uuid,
+        located: &Located,
         config: LogConfig,
         now_ms: i64,
     ) -> Result<OpenedLog, LogError> {
-        let found = self.found(&topic_partition, assigned);
-        let index = found.or_else(|| self.place(&topic_partition, assigned));
-        let index = index.ok_or_else(|| LogError::Offline {
-            topic_partition: topic_partition.clone(),
-            dir: self.path_of(assigned),
-        })?;
-        let (state, mut options, high_watermark) = {
+        let Located { dir: state, is_found, checkpointed, .. } = located;
+        let offline =
+            || LogError::Offline { topic_partition: topic_partition.clone(), dir: state.path().to_owned() };
+        let options = {
             let dirs = self.dirs.lock();
-            let dir = &dirs[index];
-            let log_dir = dir.log_dir.as_ref().expect("only a directory that can be used was chosen");
-            let high_watermark = dir.high_watermarks.get(&topic_partition).copied().unwrap_or(Offset(0));
-            (Arc::clone(&dir.state), log_dir.open_options(&topic_partition, now_ms), high_watermark)
+            let log_dir = dirs.get(state.index()).and_then(|dir| dir.log_dir.as_ref());
+            log_dir.ok_or_else(offline)?.open_options(&topic_partition, now_ms)
         };
-        options.config = config;
-        options.topic_id = Some(topic_id);
-        if found.is_none() {
-            // What a checkpoint says of an earlier partition of this name does not concern the new one.
-            options.log_start_offset = Offset(0);
-            options.recovery_point = Offset(0);
-            options.cleaned_to = None;
-        } else {
-            options.high_watermark = high_watermark;
-        }
+        let options = OpenOptions {
+            defers_dir: true,
+            config,
+            topic_id: Some(topic_id),
+            log_start_offset: checkpointed.log_start_offset,
+            recovery_point: checkpointed.recovery_point,
+            high_watermark: checkpointed.high_watermark,
+            cleaned_to: checkpointed.cleaned_to,
+            ..options
+        };
         let (log, report) = match Log::open(&self.context, options) {
-            Err(LogError::InconsistentTopicId { .. }) if found.is_some() => {
+            Err(LogError::InconsistentTopicId { .. }) if *is_found => {
                 // An earlier topic of this name was deleted, and the process ended before its directory was.
-                self.put_stray_aside(&topic_partition, index);
-                return self.open_log(topic_partition, topic_id, assigned, config, now_ms);
+                self.put_stray_aside(&topic_partition, state.index());
+                let anew = Located { is_found: false, checkpointed: NOTHING_YET, ..located.clone() };
+                return self.open_located(topic_partition, topic_id, &anew, config, now_ms);
             }
             other => other.inspect_err(|error| state.judge(error))?,
         };
@@ -397,7 +442,7 @@ impl LogDirs {
             // What is appended now would count as flushed.
             let dirs = self.dirs.lock();
             let point = log.recovery_point();
-            let lowered = match &dirs[index].log_dir {
+            let lowered = match dirs.get(state.index()).and_then(|dir| dir.log_dir.as_ref()) {
                 Some(log_dir) => log_dir.lower_recovery_point(&topic_partition, point),
                 None => Ok(()),
             };
@@ -408,9 +453,9 @@ impl LogDirs {
         }
         // One replica: what is in the log after a restart is all there is, and committed.
         let high_watermark =
-            if found.is_some() { high_watermark.max(log.log_end_offset()) } else { Offset(0) };
+            if *is_found { checkpointed.high_watermark.max(log.log_end_offset()) } else { Offset(0) };
         let replay_from = report.cleared_txn_indexes.iter().min().copied();
-        Ok(OpenedLog { log, dir: state, high_watermark, replay_from })
+        Ok(OpenedLog { log, dir: Arc::clone(state), high_watermark, replay_from })
     }
 
     /// Where a partition's log was found at the start. If it is in two directories, the process was stopped between the
@@ -574,35 +619,35 @@ impl LogDirs {
         dirs.iter().enumerate().filter(|(_, dir)| dir.holds_partitions).map(usage).collect()
     }
 
-    /// Writes the checkpoints of recovery points, log starts and high watermarks, where they have changed.
-    pub fn write_checkpoints(&self, partitions: &[Arc<Partition>]) {
+    /// Writes the checkpoints of recovery points, log starts, high watermarks and compaction, where they have changed.
+    pub(super) fn write_checkpoints(&self, lines: &[CheckpointLine]) {
+        self.write_lines(lines, Dir::write_checkpoints, |_| true);
+    }
+
+    /// Writes up to where partitions are compacted, for the directory of one that was just now.
+    pub(super) fn write_cleaner_checkpoint(&self, partition: &Partition, lines: &[CheckpointLine]) {
+        let index = partition.dir().index();
+        self.write_lines(lines, Dir::write_cleaner_checkpoint, |dir| dir.state.index() == index);
+    }
+
+    fn write_lines(
+        &self,
+        lines: &[CheckpointLine],
+        write: fn(&mut Dir, &[&CheckpointLine]) -> Result<(), LogDirError>,
+        concerns: impl Fn(&Dir) -> bool,
+    ) {
         let mut dirs = self.dirs.lock();
         for dir in dirs.iter_mut().filter(|dir| dir.holds_partitions && dir.state.is_online()) {
+            if !concerns(dir) {
+                continue;
+            }
             let index = dir.state.index();
-            let here: Vec<_> =
-                partitions.iter().filter(|partition| partition.dir().index() == index).collect();
-            if let Err(error) = dir.write_checkpoints(&here) {
+            let here: Vec<_> = lines.iter().filter(|line| line.log_dir == index).collect();
+            if let Err(error) = write(dir, &here) {
                 tracing::error!(%error, "cannot write a checkpoint");
                 if error.is_storage_failure() {
                     dir.state.fail(&error);
                 }
-            }
-        }
-    }
-
-    /// Writes up to where partitions are compacted, for the directory of one that was just now.
-    pub(super) fn write_cleaner_checkpoint(&self, partition: &Partition, partitions: &[Arc<Partition>]) {
-        let index = partition.dir().index();
-        let mut dirs = self.dirs.lock();
-        let Some(dir) = dirs.iter_mut().find(|dir| dir.state.index() == index && dir.state.is_online())
-        else {
-            return;
-        };
-        let here: Vec<_> = partitions.iter().filter(|other| other.dir().index() == index).collect();
-        if let Err(error) = dir.write_cleaner_checkpoint(&here) {
-            tracing::error!(%error, "cannot write a checkpoint");
-            if error.is_storage_failure() {
-                dir.state.fail(&error);
             }
         }
     }
@@ -622,16 +667,16 @@ impl LogDirs {
         }
     }
 
-    /// Closes all partitions, and says in each directory that it did: the last thing that happens there.
-    pub fn close(&self, partitions: Vec<Arc<Partition>>, broker_epoch: i64, is_clean: bool) {
-        let mut failed = BTreeSet::new();
-        for partition in partitions.iter().filter(|partition| partition.is_online()) {
+    /// Closes the partitions that are open, and says in each directory that it did: the last thing that happens there.
+    pub(super) fn close(&self, partitions: &Partitions, broker_epoch: i64, is_clean: bool) {
+        let mut failed = partitions.unexamined_dirs();
+        for partition in partitions.all().iter().filter(|partition| partition.is_online()) {
             if let Err(error) = partition.close(clock::now_ms()) {
                 tracing::error!(%error, "cannot close a partition");
                 failed.insert(partition.dir().index());
             }
         }
-        self.write_checkpoints(&partitions);
+        self.write_checkpoints(&partitions.checkpoint_lines());
         self.remove_deleted(i64::MAX - 1);
         for (index, dir) in std::mem::take(&mut *self.dirs.lock()).into_iter().enumerate() {
             if !is_clean || !dir.state.is_online() || failed.contains(&index) {
@@ -646,13 +691,26 @@ impl LogDirs {
 }
 
 impl Dir {
-    fn write_checkpoints(&mut self, partitions: &[&Arc<Partition>]) -> Result<(), LogDirError> {
+    fn checkpointed(&self, log_dir: &LogDir, topic_partition: &TopicPartition) -> Checkpointed {
+        let options = log_dir.open_options(topic_partition, 0);
+        Checkpointed {
+            recovery_point: options.recovery_point,
+            log_start_offset: options.log_start_offset,
+            high_watermark: self.high_watermarks.get(topic_partition).copied().unwrap_or(Offset(0)),
+            cleaned_to: options.cleaned_to,
+        }
+    }
+
+    fn write_checkpoints(&mut self, lines: &[&CheckpointLine]) -> Result<(), LogDirError> {
+        // Nearly always nothing has changed, and that is to cost nothing.
+        if lines.iter().copied().eq(&self.written) {
+            return Ok(());
+        }
         let mut recovery_points = BTreeMap::new();
         let mut log_start_offsets = BTreeMap::new();
         let mut high_watermarks = BTreeMap::new();
-        for partition in partitions {
-            let topic_partition = TopicPartition::new(&*partition.topic, partition.index);
-            let offsets = partition.checkpointed();
+        for CheckpointLine { topic, index, offsets, .. } in lines {
+            let topic_partition = TopicPartition::new(&**topic, *index);
             if offsets.log_start_offset > Offset(0) {
                 log_start_offsets.insert(topic_partition.clone(), offsets.log_start_offset);
             }
@@ -672,13 +730,14 @@ impl Dir {
             }
         }
         self.checkpointed = now;
-        self.write_cleaner_checkpoint(partitions)
+        self.write_cleaner_checkpoint(lines)?;
+        self.written = lines.iter().map(|line| (*line).clone()).collect();
+        Ok(())
     }
 
-    fn write_cleaner_checkpoint(&mut self, partitions: &[&Arc<Partition>]) -> Result<(), LogDirError> {
-        let cleaned_to = partitions.iter().filter_map(|partition| {
-            let cleaned_to = partition.cleaned_to()?;
-            Some((TopicPartition::new(&*partition.topic, partition.index), cleaned_to))
+    fn write_cleaner_checkpoint(&mut self, lines: &[&CheckpointLine]) -> Result<(), LogDirError> {
+        let cleaned_to = lines.iter().filter_map(|line| {
+            Some((TopicPartition::new(&*line.topic, line.index), line.offsets.cleaned_to?))
         });
         let cleaned_to: BTreeMap<_, _> = cleaned_to.collect();
         if cleaned_to != self.cleaned_to

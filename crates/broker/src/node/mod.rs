@@ -9,6 +9,7 @@ pub(crate) mod controller;
 mod dir_assignments;
 pub(crate) mod dir_state;
 mod disk_space;
+mod dormant;
 pub(crate) mod groups;
 pub(crate) mod identity;
 pub(crate) mod images;
@@ -16,6 +17,7 @@ mod jobs;
 mod lifecycle;
 pub(crate) mod log_dirs;
 mod metadata;
+mod parallel;
 pub(crate) mod partition;
 pub(crate) mod partitions;
 pub(crate) mod producer_ids;
@@ -31,6 +33,7 @@ use cleaner::Cleaner;
 use config::Config;
 use controller::ControllerHandle;
 use dir_assignments::DirAssignments;
+use dormant::Opener;
 use groups::Groups;
 use identity::Identity;
 use images::Images;
@@ -107,7 +110,9 @@ impl Node {
         let settings = config.current().clone();
         let groups = Arc::new(Groups::new(Arc::clone(&images), groups::settings(&settings)));
         let assignments = Arc::new(DirAssignments::default());
+        let opener = Opener { log_dirs: Arc::clone(&log_dirs), config: Arc::clone(&config), node_id };
         let publisher = Publisher {
+            opener: Arc::new(opener),
             assignments: Arc::clone(&assignments),
             images: Arc::clone(&images),
             partitions: Arc::clone(&partitions),
@@ -245,7 +250,7 @@ impl Node {
         }
         // The metadata thread is not waited for where it may hang on a disk that failed.
         let is_clean = can_go_on && self.metadata.join().is_ok();
-        self.log_dirs.close(self.partitions.all(), broker_epoch, is_clean);
+        self.log_dirs.close(&self.partitions, broker_epoch, is_clean);
     }
 }
 

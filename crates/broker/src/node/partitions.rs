@@ -1,38 +1,142 @@
-//! The partitions that this broker holds.
+//! The partitions that this broker holds, and those of them that nobody has used yet.
 
-use super::partition::Partition;
+use super::dormant::Dormant;
+use super::partition::{Checkpointed, Partition};
 use arc_swap::ArcSwap;
 use imbl::HashMap;
-use ottla_protocol::TopicId;
+use ottla_protocol::{ByteString, TopicId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Partitions by topic id and index. Looking one up takes no lock; the publisher alone changes the map.
 #[derive(Default)]
-pub struct Partitions(ArcSwap<HashMap<(TopicId, i32), Arc<Partition>>>);
+pub struct Partitions(ArcSwap<HashMap<(TopicId, i32), Held>>);
+
+/// A partition that this broker holds.
+#[derive(Clone)]
+pub(super) enum Held {
+    /// Its log is open.
+    Open(Arc<Partition>),
+    /// Its log is opened by whoever asks for it first.
+    Dormant(Arc<Dormant>),
+}
+
+/// What the checkpoint files are to say about one partition.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CheckpointLine {
+    /// Its topic.
+    pub topic: ByteString,
+    /// Its number in the topic.
+    pub index: i32,
+    /// Index of its log directory.
+    pub log_dir: usize,
+    /// What they say.
+    pub offsets: Checkpointed,
+}
+
+impl Held {
+    /// The partition, if its log is open.
+    pub(super) fn opened(&self) -> Option<Arc<Partition>> {
+        match self {
+            Held::Open(partition) => Some(Arc::clone(partition)),
+            Held::Dormant(dormant) => dormant.opened(),
+        }
+    }
+
+    /// The partition, whose log is opened now if it is not yet; nothing if that fails.
+    pub(super) fn open(&self) -> Option<Arc<Partition>> {
+        match self {
+            Held::Open(partition) => Some(Arc::clone(partition)),
+            Held::Dormant(dormant) => dormant.open(),
+        }
+    }
+
+    fn key(&self) -> (TopicId, i32) {
+        match self {
+            Held::Open(partition) => (partition.topic_id, partition.index),
+            Held::Dormant(dormant) => (dormant.topic_id(), dormant.index()),
+        }
+    }
+
+    /// What the checkpoint files are to say; nothing about a log that is not there.
+    fn checkpoint_line(&self) -> Option<CheckpointLine> {
+        if let Some(partition) = self.opened() {
+            return Some(CheckpointLine {
+                topic: partition.topic.clone(),
+                index: partition.index,
+                log_dir: partition.dir().index(),
+                offsets: partition.checkpointed(),
+            });
+        }
+        match self {
+            Held::Open(_) => None,
+            Held::Dormant(dormant) => dormant.checkpoint_line(),
+        }
+    }
+}
 
 impl Partitions {
-    /// The partition, if this broker has it.
+    /// The partition, if this broker has it. The log of one that nobody has asked for yet is opened, which takes a few
+    /// reads of small files.
     pub fn get(&self, topic: TopicId, index: i32) -> Option<Arc<Partition>> {
+        self.0.load().get(&(topic, index))?.open()
+    }
+
+    /// The partition as it is held.
+    pub(super) fn held(&self, topic: TopicId, index: i32) -> Option<Held> {
         self.0.load().get(&(topic, index)).cloned()
     }
 
-    /// All of them, as of now.
+    /// Whether this broker has the partition, be it one whose log cannot be opened.
+    pub(crate) fn contains(&self, topic: TopicId, index: i32) -> bool {
+        self.0.load().contains_key(&(topic, index))
+    }
+
+    /// All whose logs are open, as of now.
     pub fn all(&self) -> Vec<Arc<Partition>> {
+        self.0.load().values().filter_map(Held::opened).collect()
+    }
+
+    /// All that have something on the disk; what is not open yet is opened.
+    pub(crate) fn all_with_logs(&self) -> Vec<Arc<Partition>> {
+        let has_log = |held: &&Held| match held {
+            Held::Open(_) => true,
+            Held::Dormant(dormant) => dormant.opened().is_some() || dormant.has_log(),
+        };
+        self.0.load().values().filter(has_log).filter_map(Held::open).collect()
+    }
+
+    /// All of them as they are held.
+    pub(super) fn all_held(&self) -> Vec<Held> {
         self.0.load().values().cloned().collect()
     }
 
+    /// What the checkpoint files are to say.
+    pub(super) fn checkpoint_lines(&self) -> Vec<CheckpointLine> {
+        self.0.load().values().filter_map(Held::checkpoint_line).collect()
+    }
+
+    /// Indexes of directories with logs that should have been examined at the start and could not be.
+    pub(super) fn unexamined_dirs(&self) -> BTreeSet<usize> {
+        let unexamined = |held: &Held| match held {
+            Held::Dormant(dormant) if dormant.is_unexamined() => Some(dormant.dir().index()),
+            _ => None,
+        };
+        self.0.load().values().filter_map(unexamined).collect()
+    }
+
     /// Adds and takes away. A reader sees all of the change or nothing of it.
-    pub fn update(
+    pub(super) fn update(
         &self,
-        added: impl IntoIterator<Item = Arc<Partition>>,
+        added: impl IntoIterator<Item = Held>,
         removed: impl IntoIterator<Item = (TopicId, i32)>,
     ) {
         let mut map = HashMap::clone(&self.0.load());
         for key in removed {
             map.remove(&key);
         }
-        for partition in added {
-            map.insert((partition.topic_id, partition.index), partition);
+        for held in added {
+            map.insert(held.key(), held);
         }
         self.0.store(Arc::new(map));
     }

@@ -2,18 +2,22 @@
 
 use super::config::Config;
 use super::dir_assignments::DirAssignments;
+use super::dir_state::DirState;
+use super::dormant::{Dormant, Opener, Place, registration};
 use super::groups::{Groups, OFFSETS_TOPIC};
 use super::identity::Identity;
 use super::images::Images;
 use super::log_dirs::LogDirs;
+use super::parallel::in_parallel;
 use super::partition::Partition;
-use super::partitions::Partitions;
+use super::partitions::{Held, Partitions};
 use super::{clock, random};
+use ottla_config::TopicSettings;
 use ottla_config::alter::ResourceKind;
 use ottla_coordinator::group::DeletedTopic;
+use ottla_log::{LogError, TopicPartition};
 use ottla_metadata::{Changes, ConfigResource, Image, Topic};
-use ottla_protocol::TopicId;
-use ottla_replica::partition::Registration;
+use ottla_protocol::{ByteString, TopicId, Uuid};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,6 +30,8 @@ pub(super) struct Publisher {
     pub partitions: Arc<Partitions>,
     /// Their directories.
     pub log_dirs: Arc<LogDirs>,
+    /// Opens their logs.
+    pub opener: Arc<Opener>,
     /// Where the controller is told which directory each is in.
     pub assignments: Arc<DirAssignments>,
     /// The group coordinators.
@@ -34,7 +40,7 @@ pub(super) struct Publisher {
     pub config: Arc<Config>,
     /// Who this is.
     pub identity: Arc<Identity>,
-    /// Partitions whose directories a full disk did not take.
+    /// Coordinators' partitions whose logs could not be opened because the disk is full: nobody but us tries again.
     pub without_room: Mutex<BTreeSet<(TopicId, i32)>>,
 }
 
@@ -45,9 +51,7 @@ impl Publisher {
             self.config.follow(image, self.identity.node_id);
             self.log_dirs.cordon(&self.config.current().log.cordoned_log_dirs);
             // The defaults of all topics may have changed.
-            for partition in self.partitions.all() {
-                self.configure(image, &partition);
-            }
+            self.configure(image, self.partitions.all_held());
         }
         self.remove_topics(changes);
         let coordinators = self.follow_partitions(image, changes);
@@ -88,18 +92,24 @@ impl Publisher {
     }
 
     fn remove_topics(&self, changes: &Changes) {
+        let mut keys = Vec::new();
         let mut removed = Vec::new();
         for (id, topic) in &changes.topics_deleted {
             for index in topic.partitions.keys() {
-                if let Some(partition) = self.partitions.get(*id, *index) {
-                    removed.push(partition);
+                keys.push((*id, *index));
+                match self.partitions.held(*id, *index) {
+                    None => {}
+                    Some(Held::Open(partition)) => removed.push(partition),
+                    Some(Held::Dormant(dormant)) => match dormant.remove() {
+                        Some(partition) => removed.push(partition),
+                        None => self.log_dirs.forget_log(dormant.dir().index()),
+                    },
                 }
                 if topic.name == OFFSETS_TOPIC {
                     self.groups.unload(*index);
                 }
             }
         }
-        let keys: Vec<_> = removed.iter().map(|partition| (partition.topic_id, partition.index)).collect();
         self.partitions.update([], keys);
         for partition in removed {
             // What lies in a directory that failed is found to be a stray when that can be used again.
@@ -120,11 +130,13 @@ impl Publisher {
         }
     }
 
-    /// Opens the logs of partitions that are new here and tells all that changed. Gives those of the offsets topic whose
-    /// leader may be another now.
+    /// Takes in the partitions that are new here and tells all that changed. Gives those of the offsets topic whose leader
+    /// may be another now.
     fn follow_partitions(&self, image: &Image, changes: &Changes) -> Vec<Arc<Partition>> {
-        let mut added = Vec::new();
         let mut coordinators = Vec::new();
+        let mut added = Vec::new();
+        let mut to_open = Vec::new();
+        let mut settings = SettingsOfTopics::new(&self.config, image);
         for (topic_id, indexes) in &changes.partitions {
             let Some(topic) = image.topic(*topic_id) else { continue };
             for index in indexes {
@@ -132,80 +144,166 @@ impl Publisher {
                 if !assigned.replicas.contains(&self.identity.node_id) {
                     continue;
                 }
-                let partition = match self.partitions.get(*topic_id, *index) {
-                    Some(partition) => partition,
-                    None => match self.open(image, topic, *index) {
-                        Some(partition) => {
-                            added.push(Arc::clone(&partition));
-                            partition
-                        }
-                        None => continue,
-                    },
-                };
-                let dir = partition.dir();
-                if dir.is_online() && assigned.directory(self.identity.node_id) != Some(dir.id()) {
-                    self.assignments.tell(*topic_id, *index, dir.id());
+                if let Some(held) = self.partitions.held(*topic_id, *index) {
+                    self.tell(topic, *index, assigned, &held, &mut coordinators);
+                    continue;
                 }
-                let was = (partition.is_leader(), partition.leader_epoch());
-                partition.register(registration(assigned), clock::now_ms());
-                let is = (partition.is_leader(), partition.leader_epoch());
-                if topic.name == OFFSETS_TOPIC && was != is {
-                    coordinators.push(partition);
+                let Some(place) = self.locate(topic, *index, assigned) else { continue };
+                let new = New { place, settings: settings.of(&topic.name), assigned: Arc::clone(assigned) };
+                // A coordinator reads its partition at once, and what the last process did not close is examined.
+                if topic.name == OFFSETS_TOPIC || !new.place.located.may_wait {
+                    to_open.push(new);
+                } else {
+                    added.push(self.dormant(new));
                 }
             }
+        }
+        for (opened, new) in self.open_all(&to_open).into_iter().zip(to_open) {
+            let is_coordinator = new.place.topic == OFFSETS_TOPIC;
+            // What cannot be opened is there all the same: its clients are told of a storage error.
+            added.push(match opened {
+                Ok(partition) => {
+                    if is_coordinator {
+                        coordinators.push(Arc::clone(&partition));
+                    }
+                    Held::Open(partition)
+                }
+                Err(error) => {
+                    if is_coordinator && error.is_storage_full() {
+                        self.without_room.lock().insert((new.place.topic_id, new.place.index));
+                    }
+                    self.dormant(new)
+                }
+            });
         }
         self.partitions.update(added, []);
         coordinators
     }
 
-    fn open(&self, image: &Image, topic: &Topic, index: i32) -> Option<Arc<Partition>> {
-        let settings = self.config.topic(image.config(&ConfigResource::topic(topic.name.clone())));
-        let now_ms = clock::now_ms();
-        match Partition::open(
-            &self.log_dirs,
-            &self.config.current(),
-            self.identity.node_id,
-            topic,
-            index,
-            settings,
-            now_ms,
-        ) {
-            Ok(partition) => Some(Arc::new(partition)),
+    /// Finds the log of a partition that is new here, or a place for it.
+    fn locate(&self, topic: &Topic, index: i32, assigned: &ottla_metadata::Partition) -> Option<Place> {
+        let topic_partition = TopicPartition::new(&*topic.name, index);
+        let dir = assigned.directory(self.identity.node_id).unwrap_or(Uuid::UNASSIGNED_DIR);
+        match self.log_dirs.locate(&topic_partition, dir) {
+            Ok(located) => {
+                self.assign(topic.id, index, assigned, &located.dir);
+                Some(Place { topic: topic.name.clone(), topic_id: topic.id, index, located })
+            }
             Err(error) => {
-                if error.is_storage_full() {
-                    tracing::warn!(%error, topic = %topic.name, index, "a partition waits for room on the disk");
-                    self.without_room.lock().insert((topic.id, index));
-                } else {
-                    tracing::error!(%error, topic = %topic.name, index, "cannot open a partition");
-                }
+                tracing::error!(%error, topic = %topic.name, index, "there is no place for a partition");
                 None
             }
         }
     }
 
-    fn follow_topic_configs(&self, image: &Image, changes: &Changes) {
-        for resource in changes.configs.iter().filter(|resource| resource.kind == ResourceKind::Topic) {
-            let Some(topic) = image.topic_by_name(&resource.name) else { continue };
-            for index in topic.partitions.keys() {
-                if let Some(partition) = self.partitions.get(topic.id, *index) {
-                    self.configure(image, &partition);
+    /// Lets the controller know where the partition is, if the image has it elsewhere.
+    fn assign(&self, topic_id: TopicId, index: i32, assigned: &ottla_metadata::Partition, dir: &DirState) {
+        if dir.is_online() && assigned.directory(self.identity.node_id) != Some(dir.id()) {
+            self.assignments.tell(topic_id, index, dir.id());
+        }
+    }
+
+    /// Tells a partition that is here what the image says of it.
+    fn tell(
+        &self,
+        topic: &Topic,
+        index: i32,
+        assigned: &Arc<ottla_metadata::Partition>,
+        held: &Held,
+        coordinators: &mut Vec<Arc<Partition>>,
+    ) {
+        match held {
+            Held::Dormant(dormant) => {
+                self.assign(topic.id, index, assigned, &dormant.dir());
+                dormant.register(assigned);
+                if topic.name == OFFSETS_TOPIC {
+                    match dormant.try_open() {
+                        Ok(partition) => coordinators.extend(partition),
+                        Err(error) if error.is_storage_full() => {
+                            self.without_room.lock().insert((topic.id, index));
+                        }
+                        Err(_) => {}
+                    }
+                }
+            }
+            Held::Open(partition) => {
+                self.assign(topic.id, index, assigned, &partition.dir());
+                let was = (partition.is_leader(), partition.leader_epoch());
+                partition.register(registration(assigned), clock::now_ms());
+                let is = (partition.is_leader(), partition.leader_epoch());
+                if topic.name == OFFSETS_TOPIC && was != is {
+                    coordinators.push(Arc::clone(partition));
                 }
             }
         }
     }
 
-    fn configure(&self, image: &Image, partition: &Partition) {
-        let values = image.config(&ConfigResource::topic(partition.topic.clone()));
-        partition.configure(self.config.topic(values), &self.config.current(), clock::now_ms());
+    fn dormant(&self, new: New) -> Held {
+        let New { place, settings, assigned } = new;
+        Held::Dormant(Arc::new(Dormant::new(Arc::clone(&self.opener), place, assigned, settings)))
+    }
+
+    /// Opens logs, several at a time (`num.recovery.threads.per.data.dir`). The results are in the order of what was asked.
+    fn open_all(&self, new: &[New]) -> Vec<Result<Arc<Partition>, LogError>> {
+        let per_dir = self.config.current().log.num_recovery_threads_per_data_dir;
+        let threads = usize::try_from(per_dir).unwrap_or(1) * self.log_dirs.directory_ids().len();
+        in_parallel(new, threads, |new| self.opener.open(&new.place, &new.settings, &new.assigned))
+    }
+
+    fn follow_topic_configs(&self, image: &Image, changes: &Changes) {
+        for resource in changes.configs.iter().filter(|resource| resource.kind == ResourceKind::Topic) {
+            let Some(topic) = image.topic_by_name(&resource.name) else { continue };
+            let indexes = topic.partitions.keys();
+            self.configure(image, indexes.filter_map(|index| self.partitions.held(topic.id, *index)));
+        }
+    }
+
+    fn configure(&self, image: &Image, partitions: impl IntoIterator<Item = Held>) {
+        let mut settings = SettingsOfTopics::new(&self.config, image);
+        for held in partitions {
+            match held {
+                Held::Dormant(dormant) => dormant.configure(&settings.of(dormant.topic())),
+                Held::Open(partition) => {
+                    let settings = settings.of(&partition.topic);
+                    partition.configure(settings, &self.config.current(), clock::now_ms());
+                }
+            }
+        }
     }
 }
 
-fn registration(partition: &ottla_metadata::Partition) -> Registration {
-    Registration {
-        leader: partition.leader,
-        leader_epoch: partition.leader_epoch,
-        partition_epoch: partition.partition_epoch,
-        replicas: partition.replicas.clone(),
-        isr: partition.isr.clone(),
+/// A partition that is not here yet.
+struct New {
+    place: Place,
+    settings: Arc<TopicSettings>,
+    assigned: Arc<ottla_metadata::Partition>,
+}
+
+/// The settings of topics, each made once and shared by all partitions; most topics have no values of their own and share
+/// theirs with one another.
+struct SettingsOfTopics<'a> {
+    config: &'a Config,
+    image: &'a Image,
+    defaults: Option<Arc<TopicSettings>>,
+    last: Option<(ByteString, Arc<TopicSettings>)>,
+}
+
+impl<'a> SettingsOfTopics<'a> {
+    fn new(config: &'a Config, image: &'a Image) -> SettingsOfTopics<'a> {
+        SettingsOfTopics { config, image, defaults: None, last: None }
+    }
+
+    fn of(&mut self, topic: &ByteString) -> Arc<TopicSettings> {
+        let values = self.image.config(&ConfigResource::topic(topic.clone()));
+        if values.is_empty() {
+            let defaults = self.defaults.get_or_insert_with(|| Arc::new(self.config.topic(values)));
+            return Arc::clone(defaults);
+        }
+        if let Some((_, settings)) = self.last.as_ref().filter(|(name, _)| name == topic) {
+            return Arc::clone(settings);
+        }
+        let settings = Arc::new(self.config.topic(values));
+        self.last = Some((topic.clone(), Arc::clone(&settings)));
+        settings
     }
 }

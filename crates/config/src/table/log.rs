@@ -55,7 +55,7 @@ keys! { pub(super) KEYS {
         "How often log start offsets are saved.";
     "log.preallocate": BOOLEAN = "false", ANY, MEDIUM, CLUSTER_WIDE, ACCEPTED,
         "Whether new segments take their space on disk at once.";
-    "num.recovery.threads.per.data.dir": INT = "2", at_least(1), HIGH, CLUSTER_WIDE, ACCEPTED,
+    "num.recovery.threads.per.data.dir": INT = "2", at_least(1), HIGH, CLUSTER_WIDE, HONOURED,
         "Threads per log directory that open logs at the start and flush them at the end.";
     "auto.create.topics.enable": BOOLEAN = "true", ANY, HIGH, READ_ONLY, HONOURED,
         "Whether a topic is created when a client first asks for it.";

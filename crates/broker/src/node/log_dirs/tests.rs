@@ -3,6 +3,7 @@
 use super::*;
 use crate::node::disk_space;
 use crate::node::partition::tests::{World, ask, produce, read};
+use crate::node::partitions::Held;
 use ottla_log::{CLEAN_SHUTDOWN_FILE, OffsetCheckpoint};
 use ottla_protocol::ErrorCode;
 use ottla_protocol::records::BatchBuilder;
@@ -65,7 +66,7 @@ fn nothing_is_written_to_a_failed_directory() {
         assert_eq!(produce(partition, 0, &["a"]), Ok(0));
     }
     world.log_dirs.fail(0, &"the disk is gone");
-    world.log_dirs.close(partitions.to_vec(), 5, true);
+    world.close_all(partitions.map(Held::Open));
     for (path, is_written) in two.paths.iter().zip([false, true]) {
         for file in [CLEAN_SHUTDOWN_FILE, OffsetCheckpoint::RecoveryPoint.file_name()] {
             assert_eq!(path.join(file).exists(), is_written, "{file} in {}", path.display());

@@ -85,11 +85,6 @@ impl Partition {
         self.state.lock().log.set_cleaned_to(end);
     }
 
-    /// Up to where it is compacted.
-    pub(crate) fn cleaned_to(&self) -> Option<Offset> {
-        self.state.lock().log.cleaned_to()
-    }
-
     /// A compaction has ended, well or not.
     pub(crate) fn end_cleaning(&self) {
         let mut standing = self.cleaner.0.lock();

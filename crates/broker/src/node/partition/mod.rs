@@ -14,6 +14,8 @@ mod open;
 pub(super) mod tests;
 mod upkeep;
 
+pub(super) use upkeep::Checkpointed;
+
 use super::clock;
 use super::dir_state::DirState;
 use super::waiters::Waiters;

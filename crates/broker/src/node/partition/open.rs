@@ -2,15 +2,15 @@
 
 use super::clean::CleanerState;
 use super::{Partition, State};
+use crate::node::dormant::Place;
 use crate::node::log_dirs::LogDirs;
 use crate::node::waiters::Waiters;
 use arc_swap::ArcSwap;
 use ottla_config::{BrokerSettings, TopicSettings};
 use ottla_log::{AbortedTxn, Log, LogConfig, LogError, TopicPartition};
-use ottla_metadata::Topic;
 use ottla_protocol::records::control::EndTransactionMarker;
 use ottla_protocol::records::{RecordBatch, producer_snapshot};
-use ottla_protocol::{BrokerId, Offset, Uuid};
+use ottla_protocol::{BrokerId, Offset};
 use ottla_replica::partition::{self as replica, FlushAcksAll, LogOffsets};
 use ottla_replica::producer::{BatchFacts, CompletedTransaction, ProducerState};
 use parking_lot::{Mutex, RwLock};
@@ -19,24 +19,20 @@ use std::sync::Arc;
 /// Largest control batch that is looked into; they have one small record.
 const CONTROL_BYTES_MAX: u64 = 1 << 16;
 
-/// Why a partition cannot be opened.
-pub(crate) type OpenError = LogError;
-
 impl Partition {
-    /// Opens the partition's log, or begins a new one.
-    pub fn open(
+    /// Opens the partition's log where it is, or begins a new one there.
+    pub(in crate::node) fn open_at(
         log_dirs: &LogDirs,
         broker: &BrokerSettings,
         node_id: BrokerId,
-        topic: &Topic,
-        index: i32,
-        settings: TopicSettings,
+        place: &Place,
+        settings: Arc<TopicSettings>,
         now_ms: i64,
-    ) -> Result<Partition, OpenError> {
-        let topic_partition = TopicPartition::new(&*topic.name, index);
-        let assigned = topic.partitions.get(&index).and_then(|partition| partition.directory(node_id));
-        let assigned = assigned.unwrap_or(Uuid::UNASSIGNED_DIR);
-        let opened = log_dirs.open_log(topic_partition, topic.id, assigned, log_config(&settings), now_ms)?;
+    ) -> Result<Partition, LogError> {
+        let Place { topic, topic_id, index, located } = place;
+        let topic_partition = TopicPartition::new(&**topic, *index);
+        let opened =
+            log_dirs.open_located(topic_partition, *topic_id, located, log_config(&settings), now_ms)?;
         let mut log = opened.log;
         let expiration_ms = broker.log.producer_id_expiration_ms.into();
         let mut producers = read_producers(&mut log, opened.replay_from, now_ms, expiration_ms)?;
@@ -49,12 +45,12 @@ impl Partition {
         };
         let replica = replica::Partition::new(node_id, replica_settings(&settings, broker), offsets);
         Ok(Partition {
-            topic: topic.name.clone(),
-            topic_id: topic.id,
-            index,
+            topic: topic.clone(),
+            topic_id: *topic_id,
+            index: *index,
             dir: ArcSwap::new(opened.dir),
             waiters: Waiters::default(),
-            settings: RwLock::new(Arc::new(settings)),
+            settings: RwLock::new(settings),
             reader: log.reader(),
             cleaner: CleanerState::default(),
             state: Mutex::new(State { log, replica, producers, effects: Vec::new() }),

@@ -1,11 +1,13 @@
 //! A partition on a real directory: a log joined with the decisions about it.
 
 use super::*;
+use crate::node::config::Config;
+use crate::node::dormant::{Dormant, Opener, Place};
 use crate::node::log_dirs::LogDirs;
+use crate::node::partitions::{Held, Partitions};
 use ottla_config::{ConfigMap, Inputs, Loaded, load};
 use ottla_log::disk::RealDisk;
 use ottla_log::{LogContext, OpenOptions, TopicPartition};
-use ottla_metadata::Topic;
 use ottla_protocol::records::control::EndTransactionMarker;
 use ottla_protocol::records::{BatchBuilder, batches};
 use ottla_protocol::{BrokerId, ProducerEpoch, Uuid};
@@ -15,9 +17,10 @@ use std::path::Path;
 const NODE: BrokerId = BrokerId(1);
 const NOW: i64 = 1_700_000_000_000;
 const VERSION: i16 = 13;
+pub(in crate::node) const TOPIC: TopicId = Uuid([7; 16]);
 
 pub(in crate::node) struct World {
-    pub(in crate::node) log_dirs: LogDirs,
+    pub(in crate::node) log_dirs: Arc<LogDirs>,
     loaded: Loaded,
 }
 
@@ -25,7 +28,7 @@ impl World {
     pub(in crate::node) fn open(dir: &Path) -> World {
         let overrides = vec![format!("log.dirs={}", dir.display())];
         let loaded = load(&Inputs { overrides, ..Inputs::default() }).unwrap();
-        World { log_dirs: LogDirs::open(&loaded.settings).unwrap(), loaded }
+        World { log_dirs: Arc::new(LogDirs::open(&loaded.settings).unwrap()), loaded }
     }
 
     /// The first partition of a topic, led by this node at an epoch.
@@ -35,10 +38,8 @@ impl World {
 
     /// A partition of a topic, led by this node at an epoch.
     pub(in crate::node) fn partition_of(&self, index: i32, leader_epoch: i32) -> Partition {
-        let topic = Topic { name: "t".into(), id: Uuid([7; 16]), partitions: Default::default() };
-        let settings = TopicSettings::resolve(&self.loaded.config, &ConfigMap::new()).unwrap();
-        let opened =
-            Partition::open(&self.log_dirs, &self.loaded.settings, NODE, &topic, index, settings, NOW);
+        let (place, settings) = (self.place(index), self.settings());
+        let opened = Partition::open_at(&self.log_dirs, &self.loaded.settings, NODE, &place, settings, NOW);
         let partition = opened.unwrap();
         let registration = Registration {
             leader: Some(NODE),
@@ -51,8 +52,49 @@ impl World {
         partition
     }
 
+    fn settings(&self) -> Arc<TopicSettings> {
+        Arc::new(TopicSettings::resolve(&self.loaded.config, &ConfigMap::new()).unwrap())
+    }
+
+    fn place(&self, index: i32) -> Place {
+        let located = self.log_dirs.locate(&TopicPartition::new("t", index), Uuid::UNASSIGNED_DIR).unwrap();
+        Place { topic: "t".into(), topic_id: TOPIC, index, located }
+    }
+
+    /// A partition of a topic that nobody has asked for yet.
+    pub(in crate::node) fn dormant(&self, index: i32, leader_epoch: i32) -> Arc<Dormant> {
+        let Loaded { config, settings, .. } = &self.loaded;
+        let config = Arc::new(Config::new(config.clone(), settings.clone()));
+        let opener = Opener { log_dirs: Arc::clone(&self.log_dirs), config, node_id: NODE };
+        let assigned = Arc::new(assigned(leader_epoch));
+        Arc::new(Dormant::new(Arc::new(opener), self.place(index), assigned, self.settings()))
+    }
+
     fn close(self, partition: Partition) {
-        self.log_dirs.close(vec![Arc::new(partition)], 5, true);
+        self.close_all([Held::Open(Arc::new(partition))]);
+    }
+
+    pub(in crate::node) fn close_all(&self, held: impl IntoIterator<Item = Held>) {
+        let partitions = Partitions::default();
+        partitions.update(held, []);
+        self.log_dirs.close(&partitions, 5, true);
+    }
+}
+
+/// A partition that this node leads, as the metadata have it.
+pub(in crate::node) fn assigned(leader_epoch: i32) -> ottla_metadata::Partition {
+    ottla_metadata::Partition {
+        replicas: vec![NODE],
+        directories: vec![Uuid::UNASSIGNED_DIR],
+        isr: vec![NODE],
+        removing_replicas: Vec::new(),
+        adding_replicas: Vec::new(),
+        elr: Vec::new(),
+        last_known_elr: Vec::new(),
+        leader: Some(NODE),
+        leader_recovery_state: ottla_metadata::LeaderRecoveryState::Recovered,
+        leader_epoch: LeaderEpoch(leader_epoch),
+        partition_epoch: leader_epoch,
     }
 }
 

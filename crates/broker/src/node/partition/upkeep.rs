@@ -10,7 +10,7 @@ use ottla_replica::partition::Input;
 use std::sync::Arc;
 
 /// What checkpoint files say about a partition.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpointed {
     /// Everything before it is on disk.
     pub recovery_point: Offset,
@@ -18,16 +18,18 @@ pub struct Checkpointed {
     pub log_start_offset: Offset,
     /// Everything before it is committed.
     pub high_watermark: Offset,
+    /// Up to where it is compacted, if it ever was.
+    pub cleaned_to: Option<Offset>,
 }
 
 impl Partition {
     /// The topic's or the broker's configuration changed.
-    pub fn configure(&self, settings: TopicSettings, broker: &BrokerSettings, now_ms: i64) {
+    pub fn configure(&self, settings: Arc<TopicSettings>, broker: &BrokerSettings, now_ms: i64) {
         let mut state = self.state.lock();
         state.log.set_config(log_config(&settings));
         let replica = replica_settings(&settings, broker);
         self.step(&mut state, now_ms, Input::SettingsChanged(replica));
-        *self.settings.write() = Arc::new(settings);
+        *self.settings.write() = settings;
     }
 
     /// Deletes segments that are too old or too many. Their files are still there, renamed.
@@ -89,6 +91,7 @@ impl Partition {
             recovery_point: state.log.recovery_point(),
             log_start_offset: state.log.log_start_offset(),
             high_watermark: state.replica.high_watermark(),
+            cleaned_to: state.log.cleaned_to(),
         }
     }
 
