@@ -20,6 +20,8 @@ use crate::report::Report;
 
 const TOPIC: &str = "under-load";
 const PARTITIONS: u32 = 3;
+/// A topic that nothing is written to before its directory changes hands.
+const UNTOUCHED: &str = "untouched";
 /// Per second and producer.
 const RATE: u32 = 1_000;
 /// How often the broker dies.
@@ -56,6 +58,10 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
     report.case("kafka_takes_a_directory_back", || {
         let directory = directory.path().join("to-kafka");
         takeover(environment, &mut runner, &directory, environment.under_test, BrokerKind::Kafka, false)
+    });
+    report.case("kafka_takes_a_directory_back_after_kill_9", || {
+        let directory = directory.path().join("to-kafka-killed");
+        takeover(environment, &mut runner, &directory, environment.under_test, BrokerKind::Kafka, true)
     });
     Ok(())
 }
@@ -194,6 +200,9 @@ fn takeover(
         let produce = [&server[..], &["--topic", &topic, "--compression-codec", codec]].concat();
         runner.tool("kafka-console-producer", &produce, lines.as_bytes())?.success()?;
     }
+    // Its partitions may have no directories yet.
+    let create = ["--create", "--topic", UNTOUCHED, "--partitions", "3"];
+    runner.tool("kafka-topics", &[&server[..], &create].concat(), b"")?.success()?;
     let read = ["--topic", "from-none", "--group", "takeover", "--from-beginning", "--max-messages", "100"];
     runner.tool("kafka-console-consumer", &[&server[..], &read].concat(), b"")?.success()?;
     let before = state(runner, &server)?;
@@ -231,6 +240,12 @@ fn takeover(
     let new = ["--topic", "from-none", "--partition", "0", "--offset", "500", "--max-messages", "1"];
     let output = runner.tool("kafka-console-consumer", &[&server[..], &new].concat(), b"")?.success()?;
     ensure!(output.stdout == "new\n", "{:?} is at offset 500", output.stdout);
+    runner
+        .tool("kafka-console-producer", &[&server[..], &["--topic", UNTOUCHED]].concat(), b"first\n")?
+        .success()?;
+    let first = ["--topic", UNTOUCHED, "--from-beginning", "--max-messages", "1", "--timeout-ms", "30000"];
+    let output = runner.tool("kafka-console-consumer", &[&server[..], &first].concat(), b"")?.success()?;
+    ensure!(output.stdout == "first\n", "{:?} is the first record", output.stdout);
     reader.check_alive()?;
     reader.stop()
 }

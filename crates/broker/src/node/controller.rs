@@ -52,6 +52,7 @@ macro_rules! for_controller {
 }
 
 for_controller!(
+    AlterPartition AlterPartitionRequest,
     BrokerRegistration BrokerRegistrationRequest,
     BrokerHeartbeat BrokerHeartbeatRequest,
     CreateTopics CreateTopicsRequest,

@@ -14,6 +14,7 @@ pub(crate) mod groups;
 pub(crate) mod identity;
 pub(crate) mod images;
 mod jobs;
+mod leader_recovery;
 mod lifecycle;
 pub(crate) mod log_dirs;
 mod metadata;
@@ -38,6 +39,7 @@ use groups::Groups;
 use identity::Identity;
 use images::Images;
 use jobs::Jobs;
+use leader_recovery::LeaderRecovery;
 use lifecycle::Lifecycle;
 use log_dirs::LogDirs;
 use metadata::{MetadataError, MetadataNode, open_storage};
@@ -69,6 +71,7 @@ pub struct Node {
     partitions: Arc<Partitions>,
     log_dirs: Arc<LogDirs>,
     assignments: Arc<DirAssignments>,
+    leader_recovery: Arc<LeaderRecovery>,
     /// `ottla.disk.free.min.bytes`.
     disk_free_min_bytes: i64,
     node_id: BrokerId,
@@ -110,10 +113,12 @@ impl Node {
         let settings = config.current().clone();
         let groups = Arc::new(Groups::new(Arc::clone(&images), groups::settings(&settings)));
         let assignments = Arc::new(DirAssignments::default());
+        let leader_recovery = Arc::new(LeaderRecovery::default());
         let opener = Opener { log_dirs: Arc::clone(&log_dirs), config: Arc::clone(&config), node_id };
         let publisher = Publisher {
             opener: Arc::new(opener),
             assignments: Arc::clone(&assignments),
+            leader_recovery: Arc::clone(&leader_recovery),
             images: Arc::clone(&images),
             partitions: Arc::clone(&partitions),
             log_dirs: Arc::clone(&log_dirs),
@@ -209,6 +214,7 @@ impl Node {
             partitions,
             log_dirs,
             assignments,
+            leader_recovery,
             disk_free_min_bytes: settings.log.disk_free_min_bytes,
             node_id,
             controlled_shutdown: settings.roles.controlled_shutdown_enable,
@@ -222,6 +228,9 @@ impl Node {
             () = self.lifecycle.run() => unreachable!("heartbeats do not end"),
             () = self.jobs.run() => unreachable!("jobs do not end"),
             () = self.assignments.run(&self.controller, self.node_id, &self.lifecycle.broker_epoch) => {
+                unreachable!("there is always more to tell")
+            }
+            () = self.leader_recovery.run(&self.controller, self.node_id, &self.lifecycle.broker_epoch) => {
                 unreachable!("there is always more to tell")
             }
             () = disk_space::watch(&self.log_dirs, self.disk_free_min_bytes) => {

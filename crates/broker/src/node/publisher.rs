@@ -7,6 +7,7 @@ use super::dormant::{Dormant, Opener, Place, registration};
 use super::groups::{Groups, OFFSETS_TOPIC};
 use super::identity::Identity;
 use super::images::Images;
+use super::leader_recovery::LeaderRecovery;
 use super::log_dirs::LogDirs;
 use super::parallel::in_parallel;
 use super::partition::Partition;
@@ -34,6 +35,8 @@ pub(super) struct Publisher {
     pub opener: Arc<Opener>,
     /// Where the controller is told which directory each is in.
     pub assignments: Arc<DirAssignments>,
+    /// Where it is told which leaders have recovered.
+    pub leader_recovery: Arc<LeaderRecovery>,
     /// The group coordinators.
     pub groups: Arc<Groups>,
     /// This broker's configuration.
@@ -154,6 +157,7 @@ impl Publisher {
                 if topic.name == OFFSETS_TOPIC || !new.place.located.may_wait {
                     to_open.push(new);
                 } else {
+                    self.recovered(*topic_id, *index, assigned);
                     added.push(self.dormant(new));
                 }
             }
@@ -163,6 +167,7 @@ impl Publisher {
             // What cannot be opened is there all the same: its clients are told of a storage error.
             added.push(match opened {
                 Ok(partition) => {
+                    self.recovered(partition.topic_id, partition.index, &new.assigned);
                     if is_coordinator {
                         coordinators.push(Arc::clone(&partition));
                     }
@@ -203,6 +208,11 @@ impl Publisher {
         }
     }
 
+    /// The log is as the last process closed it, or has been examined. If this broker leads, it leads with that.
+    fn recovered(&self, topic_id: TopicId, index: i32, assigned: &Arc<ottla_metadata::Partition>) {
+        self.leader_recovery.holds(self.identity.node_id, topic_id, index, assigned);
+    }
+
     /// Tells a partition that is here what the image says of it.
     fn tell(
         &self,
@@ -216,6 +226,9 @@ impl Publisher {
             Held::Dormant(dormant) => {
                 self.assign(topic.id, index, assigned, &dormant.dir());
                 dormant.register(assigned);
+                if !dormant.is_unexamined() {
+                    self.recovered(topic.id, index, assigned);
+                }
                 if topic.name == OFFSETS_TOPIC {
                     match dormant.try_open() {
                         Ok(partition) => coordinators.extend(partition),
@@ -230,6 +243,7 @@ impl Publisher {
                 self.assign(topic.id, index, assigned, &partition.dir());
                 let was = (partition.is_leader(), partition.leader_epoch());
                 partition.register(registration(assigned), clock::now_ms());
+                self.recovered(topic.id, index, assigned);
                 let is = (partition.is_leader(), partition.leader_epoch());
                 if topic.name == OFFSETS_TOPIC && was != is {
                     coordinators.push(Arc::clone(partition));
