@@ -45,7 +45,7 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
     });
     report.case("segments_satisfy_kafkas_dump_log", || {
         broker.stop()?;
-        dump(&mut runner, &broker.data())
+        dump(&mut runner, &broker.data(), &|name| name.starts_with(TOPIC) || name.starts_with("__"))
     });
     report.case("a_directory_of_kafka_is_taken_over", || {
         let directory = directory.path().join("from-kafka");
@@ -130,12 +130,12 @@ fn wait_until_quiet(clients: &Clients<'_>, reader: &Client) -> Result<()> {
 }
 
 /// Every segment, index and snapshot of a directory, read by Kafka's own tool.
-fn dump(runner: &mut Runner<'_>, data: &Path) -> Result<()> {
+pub(super) fn dump(runner: &mut Runner<'_>, data: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Result<()> {
     let mut dumped = 0;
     for entry in fs::read_dir(data).with_context(|| data.display().to_string())? {
         let folder = entry?.path();
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !folder.is_dir() || !(name.starts_with(TOPIC) || name.starts_with("__")) {
+        if !folder.is_dir() || !is_wanted(&name) {
             continue;
         }
         let mut files: Vec<PathBuf> =

@@ -2,6 +2,7 @@
 
 mod badinput;
 mod codec;
+mod compaction;
 mod container;
 mod crash;
 mod documents;
@@ -44,6 +45,11 @@ pub const SUITES: &[Suite] = &[
     ),
     suite("restart", "all is there after a restart, clean or not", restart::run),
     suite("crash", "kill -9 under load; directories that change hands", crash::run),
+    suite(
+        "compaction",
+        "what compaction leaves, and what becomes of compressed batches, is what Kafka's leaves",
+        compaction::run,
+    ),
     suite("groups", "members of four libraries come and go while records pass", groups::run),
 ];
 
