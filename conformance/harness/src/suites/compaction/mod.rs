@@ -107,7 +107,11 @@ fn compact_alike(worlds: &mut [World; 2], topic: &Topic, writer: &mut Writer) ->
     println!("      {}: {percent} % is left", topic.name);
     ensure!(percent < 90, "compaction did not do much");
     same(topic.name, &worlds[1].everything_of(topic.name)?, &after)?;
-    let segments = [worlds[1].segments(topic.name)?, worlds[0].segments(topic.name)?];
+    let mut segments = [worlds[1].segments(topic.name)?, worlds[0].segments(topic.name)?];
+    if topic.is_compressed() {
+        // Codecs of different libraries make different sizes.
+        segments.iter_mut().flatten().for_each(|(_, size)| *size = 0);
+    }
     ensure!(segments[0] == segments[1], "segments of Kafka: {:?}\nhere: {:?}", segments[0], segments[1]);
     Ok(())
 }
@@ -115,7 +119,8 @@ fn compact_alike(worlds: &mut [World; 2], topic: &Topic, writer: &mut Writer) ->
 fn deleted_alike(worlds: &mut [World; 2]) -> Result<()> {
     let topic = "compacted-deleted";
     for world in worlds.iter_mut() {
-        world.delete_records(topic, 700)?;
+        let active = world.segments(topic)?.last().map_or(0, |(base, _)| *base);
+        world.delete_records(topic, active + 3)?;
         world.wait_until(LIMIT, "the first segments are gone", |world| {
             Ok(world.segments(topic)?.first().is_some_and(|(base, _)| *base > 0))
         })?;

@@ -1,7 +1,7 @@
 //! Transactions in compacted topics: written by Kafka into one directory, of which each broker compacts a copy.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use ottla_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
@@ -22,7 +22,8 @@ const TOPIC: &str = "compacted-transactions";
 const CONFIGS: &[(&str, &str)] = &[
     ("cleanup.policy", "compact"),
     ("min.cleanable.dirty.ratio", "1"),
-    ("segment.ms", "60000"),
+    // Markers have the time of day, so records have it too.
+    ("segment.ms", "200"),
     ("delete.retention.ms", "0"),
 ];
 
@@ -55,14 +56,16 @@ pub(super) fn run(
                 world.set_ratio(TOPIC, "1")?;
             }
             let found = worlds[0].everything_of(TOPIC)?;
-            println!("      {} lines are left", found.lines().count());
+            let markers = found.lines().filter(|line| line.contains(", control")).count();
+            let data = found.lines().filter(|line| line.starts_with("batch")).count() - markers;
+            println!("      {data} batches of data and {markers} markers are left");
             same(TOPIC, &worlds[1].everything_of(TOPIC)?, &found)?;
             // Something new, so that there is a reason for the next one.
+            let now_ms = now_ms()?;
             for world in &mut worlds {
-                for at in 0..3 {
+                for at in 1..4 {
                     let mut builder = BatchBuilder::new();
-                    let now = 1_800_000_000_000 + i64::from(pass.len() as i32) * 1_000_000 + at * 100_000;
-                    builder.append(now, Some(pass.as_bytes()), Some(b"new"), &[]);
+                    builder.append(now_ms + at * 1000, Some(pass.as_bytes()), Some(b"new"), &[]);
                     world.produce(TOPIC, &builder.build())?;
                 }
             }
@@ -76,7 +79,6 @@ pub(super) fn run(
 fn write(world: &mut World) -> Result<()> {
     world.create(TOPIC, CONFIGS)?;
     let mut random = Random::new(77);
-    let mut now_ms = 1_700_000_000_000;
     let mut producers = Vec::new();
     for number in 0..3 {
         producers.push(Producer::new(world, format!("transactional-{number}"))?);
@@ -90,7 +92,7 @@ fn write(world: &mut World) -> Result<()> {
             }
         }
         for _ in 0..random.between(1, 6) {
-            now_ms += 3000;
+            let now_ms = now_ms()?;
             let key = format!("key {}", random.below(25));
             let value = format!("round {round}");
             let value = (random.below(5) > 0).then_some(value.as_bytes());
@@ -188,6 +190,10 @@ impl Producer {
             Ok(error == 0)
         })
     }
+}
+
+fn now_ms() -> Result<i64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64)
 }
 
 fn copy_dir(from: &Path, to: &Path) -> Result<()> {

@@ -1,5 +1,6 @@
 //! One broker as the suite sees it: requests, and the files in its directory.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::thread;
@@ -147,13 +148,12 @@ impl World {
         let (start, end) = (self.list_offset(topic, -2)?.0, self.list_offset(topic, -1)?.0);
         writeln!(text, "start {start} end {end}")?;
         let mut next = start;
-        let mut timestamps = Vec::new();
+        let (mut timestamps, mut all_aborted) = (Vec::new(), BTreeSet::new());
         let mut is_stamped = false;
         while next < end {
             let (records, aborted) = self.fetch(topic, next)?;
-            if next == start {
-                writeln!(text, "aborted {aborted:?}")?;
-            }
+            // Of transactions behind what was read, either broker may tell already.
+            all_aborted.extend(aborted);
             let before = next;
             for batch in
                 batches(&records).map_while(Result::ok).filter(|batch| batch.last_offset().0 >= before)
@@ -192,6 +192,7 @@ impl World {
                 break;
             }
         }
+        writeln!(text, "aborted {all_aborted:?}")?;
         if !is_stamped {
             writeln!(text, "largest timestamp {:?}", self.list_offset(topic, -3)?)?;
             let step = (timestamps.len() / 40).max(1);
@@ -243,7 +244,12 @@ impl World {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if let Some(base) = name.strip_suffix(".log").and_then(|base| base.parse().ok()) {
-                segments.push((base, entry.metadata()?.len()));
+                match entry.metadata() {
+                    Ok(metadata) => segments.push((base, metadata.len())),
+                    // It was just replaced.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         segments.sort_unstable();

@@ -16,6 +16,16 @@ pub(super) struct Topic {
     records_max: u64,
 }
 
+impl Topic {
+    /// Whether any batch in it is compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        let is_uncompressed = self.configs.contains(&UNCOMPRESSED);
+        self.configs.contains(&ZSTD) || self.compression != NONE && !is_uncompressed
+    }
+}
+
+const ZSTD: (&str, &str) = ("compression.type", "zstd");
+const UNCOMPRESSED: (&str, &str) = ("compression.type", "uncompressed");
 /// Segments end after a minute of records, which have a second between them.
 const SEGMENT: (&str, &str) = ("segment.ms", "60000");
 const COMPACT: (&str, &str) = ("cleanup.policy", "compact");
@@ -75,7 +85,7 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         name: "compacted-recompressed",
-        configs: &[COMPACT, NOT_YET, SEGMENT, AT_ONCE, ("compression.type", "zstd")],
+        configs: &[COMPACT, NOT_YET, SEGMENT, AT_ONCE, ZSTD],
         compression: &Compression::ALL,
         keys: 60,
         batches: 400,
@@ -83,7 +93,7 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         name: "compacted-uncompressed",
-        configs: &[COMPACT, NOT_YET, SEGMENT, AT_ONCE, ("compression.type", "uncompressed")],
+        configs: &[COMPACT, NOT_YET, SEGMENT, AT_ONCE, UNCOMPRESSED],
         compression: &Compression::ALL,
         keys: 60,
         batches: 400,
