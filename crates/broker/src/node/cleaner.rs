@@ -111,16 +111,20 @@ impl Shared {
 
     /// Works until it is stopped, or there are to be fewer threads.
     fn work(shared: &Arc<Shared>, index: usize) {
+        // A start has more urgent things to read.
+        let mut is_idle = true;
         while Shared::is_wanted(shared, index) {
             let settings = shared.config.current().log.clone();
-            shared.throttle.lock().set_rate(settings.cleaner_io_max_bytes_per_second);
-            let cleaned = shared.clean_filthiest(&settings);
-            if index == 0 {
-                shared.enforce_retention();
-            }
-            if !cleaned {
+            if is_idle {
                 let wait = u64::try_from(settings.cleaner_backoff_ms).unwrap_or(0);
                 shared.sleep(Duration::from_millis(wait.max(1)));
+                is_idle = false;
+                continue;
+            }
+            shared.throttle.lock().set_rate(settings.cleaner_io_max_bytes_per_second);
+            is_idle = !shared.clean_filthiest(&settings);
+            if index == 0 {
+                shared.enforce_retention();
             }
         }
     }
@@ -192,7 +196,7 @@ impl Shared {
     ) -> Option<(Arc<Partition>, CompactionRange, ottla_log::cleaner::Cleaning)> {
         let _choosing = self.choosing.lock();
         let mut filthiest: Option<(Arc<Partition>, CompactionRange)> = None;
-        for partition in self.partitions.all() {
+        for partition in self.partitions.all_compacted() {
             match partition.compaction_due(now_ms) {
                 Ok(Some(range)) => {
                     let is_filthier =
@@ -275,8 +279,7 @@ impl Shared {
 
     /// Deletes old segments of compacted topics: here, so that it does not take away what is being compacted.
     fn enforce_retention(&self) {
-        let compacted = |partition: &Arc<Partition>| partition.settings().cleanup_policy.compact;
-        for partition in self.partitions.all().into_iter().filter(compacted) {
+        for partition in self.partitions.all_compacted() {
             self.log_dirs.enforce_retention(&partition, clock::now_ms());
         }
     }

@@ -121,6 +121,11 @@ impl Dormant {
         self.place.located.is_found
     }
 
+    /// Whether its topic is compacted.
+    pub(super) fn is_compacted(&self) -> bool {
+        self.waiting.lock().settings.cleanup_policy.compact
+    }
+
     /// The partition, if somebody has asked for it.
     pub(super) fn opened(&self) -> Option<Arc<Partition>> {
         self.opened.get().cloned()

@@ -106,6 +106,18 @@ impl Partitions {
         self.0.load().values().filter(has_log).filter_map(Held::open).collect()
     }
 
+    /// All of compacted topics that have something on the disk; what is not open yet is opened.
+    pub(super) fn all_compacted(&self) -> Vec<Arc<Partition>> {
+        let open = |held: &Held| match (held.opened(), held) {
+            (Some(partition), _) => {
+                Some(partition).filter(|partition| partition.settings().cleanup_policy.compact)
+            }
+            (None, Held::Dormant(dormant)) if dormant.has_log() && dormant.is_compacted() => dormant.open(),
+            _ => None,
+        };
+        self.0.load().values().filter_map(open).collect()
+    }
+
     /// All of them as they are held.
     pub(super) fn all_held(&self) -> Vec<Held> {
         self.0.load().values().cloned().collect()
