@@ -64,6 +64,11 @@ pub const SHORT_FORMS: &[Tool] = &[
         run: crate::short::produce::run,
     },
     Tool { name: "consume", about: "print the records of topics", run: crate::short::consume::run },
+    Tool {
+        name: "log",
+        about: "verify the files of a stopped broker, export what is sound",
+        run: crate::short::log::run,
+    },
 ];
 
 /// The script of Kafka's that starts a broker.

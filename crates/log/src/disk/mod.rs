@@ -3,6 +3,7 @@
 //! [`RealDisk`] is the operating system; [`SimDisk`] keeps everything in memory, forgets what was not synced when it
 //! is told that the power failed, and fails where it is told to.
 
+mod read_only;
 mod real;
 mod sim;
 
@@ -12,6 +13,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use read_only::ReadOnlyDisk;
 pub use real::RealDisk;
 pub use sim::{Fault, Op, SimDisk};
 

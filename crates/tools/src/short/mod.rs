@@ -4,6 +4,7 @@
 pub(crate) mod consume;
 mod format;
 pub(crate) mod group;
+pub(crate) mod log;
 pub(crate) mod produce;
 pub(crate) mod topic;
 mod words;
