@@ -29,6 +29,7 @@ mod effect;
 mod election_state;
 mod input;
 mod snapshot;
+mod snapshot_writer;
 mod state;
 mod step;
 #[cfg(test)]
@@ -40,5 +41,6 @@ pub use effect::Effect;
 pub use election_state::{ElectionState, ElectionStateError};
 pub use input::{Input, LogEnd};
 pub use snapshot::{SnapshotFile, SnapshotId, SnapshotSettings};
+pub use snapshot_writer::SnapshotWriter;
 pub use state::{Found, OpenError, Quorum, Settings};
 pub use voter_set::{ReplicaKey, VoterNode, VoterSet, Voters};

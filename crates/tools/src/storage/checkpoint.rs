@@ -6,10 +6,9 @@
 //! ```
 
 use ottla_metadata::MetadataRecord;
-use ottla_protocol::Offset;
+use ottla_protocol::LeaderEpoch;
 use ottla_protocol::messages::FeatureLevelRecord;
-use ottla_protocol::records::BatchBuilder;
-use ottla_quorum::{ControlRecord, VoterSet, bootstrap_checkpoint};
+use ottla_quorum::{ControlRecord, SnapshotWriter, VoterSet, bootstrap_checkpoint};
 
 /// What the first controller of a new cluster writes into the metadata log.
 pub(super) fn bootstrap(features: &[(&'static str, i16)], now_ms: i64) -> Vec<u8> {
@@ -18,46 +17,17 @@ pub(super) fn bootstrap(features: &[(&'static str, i16)], now_ms: i64) -> Vec<u8
             FeatureLevelRecord { name: (*name).into(), feature_level: *feature_level, ..Default::default() };
         MetadataRecord::from(record).to_bytes()
     };
-    let mut batches = Batches { now_ms, next: Offset(0), bytes: Vec::new() };
-    batches.control(&[ControlRecord::snapshot_header(0)]);
-    let mut data = batches.builder(features.len());
-    for value in features.iter().map(record) {
-        data.append(now_ms, None, Some(&value), &[]);
-    }
-    batches.bytes.extend(data.build());
-    batches.control(&[ControlRecord::snapshot_footer()]);
-    batches.bytes
+    SnapshotWriter::new(LeaderEpoch(0), now_ms)
+        .control(&[ControlRecord::snapshot_header(0)])
+        .data(features, record)
+        .control(&[ControlRecord::snapshot_footer()])
+        .finish()
 }
 
 /// The voters of a new quorum that can grow.
 pub(super) fn voters(voters: &VoterSet, now_ms: i64) -> Vec<u8> {
-    let mut batches = Batches { now_ms, next: Offset(0), bytes: Vec::new() };
-    for batch in bootstrap_checkpoint(now_ms, voters) {
-        batches.control(&batch);
-    }
-    batches.bytes
-}
-
-struct Batches {
-    now_ms: i64,
-    next: Offset,
-    bytes: Vec<u8>,
-}
-
-impl Batches {
-    fn builder(&mut self, records: usize) -> BatchBuilder {
-        let base_offset = self.next;
-        self.next.0 += i64::try_from(records).expect("a batch has few records");
-        BatchBuilder::new().base_offset(base_offset).leader_epoch(ottla_protocol::LeaderEpoch(0))
-    }
-
-    fn control(&mut self, records: &[ControlRecord]) {
-        let mut batch = self.builder(records.len()).control(true);
-        for record in records {
-            batch.append(self.now_ms, Some(&record.key()), Some(&record.value()), &[]);
-        }
-        self.bytes.extend(batch.build());
-    }
+    let writer = SnapshotWriter::new(LeaderEpoch(0), now_ms);
+    bootstrap_checkpoint(now_ms, voters).iter().fold(writer, |writer, batch| writer.control(batch)).finish()
 }
 
 #[cfg(test)]

@@ -10,12 +10,10 @@ use super::MetadataError;
 use super::contents::{control_records, data_records};
 use ottla_metadata::MetadataRecord;
 use ottla_protocol::messages::KRaftVersionRecord;
-use ottla_protocol::records::{BatchBuilder, batches};
+use ottla_protocol::records::batches;
 use ottla_protocol::{LeaderEpoch, Offset};
-use ottla_quorum::{ControlRecord, SnapshotId, Voters};
+use ottla_quorum::{ControlRecord, SnapshotId, SnapshotWriter, Voters};
 
-/// Records of one data batch; Kafka bounds a batch by its size, to the same effect.
-const RECORDS_PER_BATCH: usize = 1024;
 /// End of the names of complete checkpoints.
 const SUFFIX: &str = ".checkpoint";
 
@@ -77,51 +75,15 @@ pub(super) fn encode(
         }));
         header.push(ControlRecord::KRaftVoters(set.to_record()));
     }
-    let mut writer = CheckpointWriter { epoch: id.epoch, now_ms, next: Offset(0), bytes: Vec::new() };
-    writer.control(&header);
-    for chunk in records.chunks(RECORDS_PER_BATCH) {
-        writer.data(chunk);
-    }
-    writer.control(&[ControlRecord::snapshot_footer()]);
-    writer.bytes
+    SnapshotWriter::new(id.epoch, now_ms)
+        .control(&header)
+        .data(records, MetadataRecord::to_bytes)
+        .control(&[ControlRecord::snapshot_footer()])
+        .finish()
 }
 
 /// The bytes of a checkpoint that has nothing but control records, batch by batch.
 pub(super) fn encode_control(control: &[Vec<ControlRecord>], now_ms: i64) -> Vec<u8> {
-    let mut writer = CheckpointWriter { epoch: LeaderEpoch(0), now_ms, next: Offset(0), bytes: Vec::new() };
-    for batch in control {
-        writer.control(batch);
-    }
-    writer.bytes
-}
-
-struct CheckpointWriter {
-    epoch: LeaderEpoch,
-    now_ms: i64,
-    next: Offset,
-    bytes: Vec<u8>,
-}
-
-impl CheckpointWriter {
-    fn builder(&mut self, records: usize) -> BatchBuilder {
-        let base_offset = self.next;
-        self.next.0 += i64::try_from(records).expect("a batch has few records");
-        BatchBuilder::new().base_offset(base_offset).leader_epoch(self.epoch)
-    }
-
-    fn control(&mut self, records: &[ControlRecord]) {
-        let mut batch = self.builder(records.len()).control(true);
-        for record in records {
-            batch.append(self.now_ms, Some(&record.key()), Some(&record.value()), &[]);
-        }
-        self.bytes.extend(batch.build());
-    }
-
-    fn data(&mut self, records: &[MetadataRecord]) {
-        let mut batch = self.builder(records.len());
-        for record in records {
-            batch.append(self.now_ms, None, Some(&record.to_bytes()), &[]);
-        }
-        self.bytes.extend(batch.build());
-    }
+    let writer = SnapshotWriter::new(LeaderEpoch(0), now_ms);
+    control.iter().fold(writer, |writer, batch| writer.control(batch)).finish()
 }
