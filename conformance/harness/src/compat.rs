@@ -82,7 +82,7 @@ fn subject(key: ApiKey) -> &'static str {
         | DescribeUserScramCredentials
         | AlterUserScramCredentials => "authentication",
         DescribeClientQuotas | AlterClientQuotas => "quotas",
-        AlterReplicaLogDirs | AssignReplicasToDirs => "several disks",
+        AssignReplicasToDirs => "clusters of several nodes",
         ConsumerGroupHeartbeat | ConsumerGroupDescribe => "consumer groups of KIP-848",
         ShareGroupHeartbeat
         | ShareGroupDescribe

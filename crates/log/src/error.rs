@@ -168,7 +168,8 @@ pub(crate) fn is_failure_of_the_disk(error: &io::Error) -> bool {
     /// `ENFILE` and `EMFILE`: the table of open files is full.
     const TABLE_FULL: [i32; 2] = [23, 24];
     let of_the_process = error.raw_os_error().is_some_and(|code| TABLE_FULL.contains(&code));
-    let of_one_file = matches!(error.kind(), NotFound | InvalidData | UnexpectedEof);
+    let of_one_file =
+        matches!(error.kind(), NotFound | InvalidData | UnexpectedEof | DirectoryNotEmpty | AlreadyExists);
     let may_pass = matches!(
         error.kind(),
         StorageFull | QuotaExceeded | FileTooLarge | Interrupted | WouldBlock | OutOfMemory | WriteZero

@@ -146,6 +146,10 @@ impl Log {
     /// not known, and another sync would not tell. A disk that was too full for the small files beside the batches is no
     /// such failure: the next flush does the same again.
     pub fn flushed(&mut self, flush: &Flush, succeeded: bool, now_ms: i64) {
+        if !Arc::ptr_eq(&flush.shared, &self.shared) {
+            // It was of the log before it was moved to another directory.
+            return;
+        }
         if flush.is_refused.load(Ordering::Relaxed) {
             self.durable.epochs_changed |= flush.epochs.is_some();
             self.durable.topic_id_written |= flush.topic_id.is_some();

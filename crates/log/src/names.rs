@@ -20,7 +20,7 @@ pub(crate) const SNAPSHOT: &str = ".snapshot";
 pub(crate) const CHECKPOINT_DELETED: &str = ".checkpoint.deleted";
 
 /// The longest name a directory may have.
-const NAME_MAX: usize = 255;
+pub(crate) const NAME_MAX: usize = 255;
 
 /// A file of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,15 +5,13 @@
 use super::call::{Call, Handled};
 use super::table::Entry;
 use crate::node::log_dirs::{LogDirUsage, LogDirs};
-use crate::node::partition::Partition;
-use crate::node::partitions::Partitions;
+use crate::node::partitions::{LogUsage, Partitions};
 use ottla_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use ottla_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 use ottla_protocol::{ApiKey, ByteString, ErrorCode};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 pub(super) const ENTRY: Entry = Entry {
     key: ApiKey::DescribeLogDirs,
@@ -22,31 +20,28 @@ pub(super) const ENTRY: Entry = Entry {
 
 fn handle(call: &Call, partitions: &Partitions, log_dirs: &LogDirs) -> Handled {
     let request: DescribeLogDirsRequest = call.decode()?;
-    let asked = |partition: &Partition| match &request.topics {
+    let is_asked = |topic: &str, index: i32| match &request.topics {
         None => true,
-        Some(topics) => topics
-            .iter()
-            .any(|topic| topic.topic == partition.topic && topic.partitions.contains(&partition.index)),
+        Some(topics) => topics.iter().any(|one| one.topic == topic && one.partitions.contains(&index)),
     };
-    let wanted: Vec<Arc<Partition>> =
-        partitions.all_with_logs().into_iter().filter(|partition| asked(partition)).collect();
-    let results = log_dirs.usage().into_iter().map(|dir| result(dir, &wanted)).collect();
+    let logs = partitions.log_usages(is_asked);
+    let results = log_dirs.usage().into_iter().map(|dir| result(dir, &logs)).collect();
     call.reply(&DescribeLogDirsResponse { results, ..DescribeLogDirsResponse::default() })
 }
 
-fn result(dir: LogDirUsage, wanted: &[Arc<Partition>]) -> DescribeLogDirsResult {
+fn result(dir: LogDirUsage, logs: &[LogUsage]) -> DescribeLogDirsResult {
     let log_dir = dir.path.into();
     if !dir.is_online {
         let error_code = ErrorCode::KafkaStorageError.code();
         return DescribeLogDirsResult { error_code, log_dir, ..DescribeLogDirsResult::default() };
     }
     let mut topics: BTreeMap<ByteString, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-    for partition in wanted.iter().filter(|partition| partition.dir().index() == dir.index) {
-        topics.entry(partition.topic.clone()).or_default().push(DescribeLogDirsPartition {
-            partition_index: partition.index,
-            partition_size: i64::try_from(partition.size_bytes()).unwrap_or(i64::MAX),
-            // This broker leads: it lags behind nobody.
-            offset_lag: 0,
+    for log in logs.iter().filter(|log| log.dir == dir.index) {
+        topics.entry(log.topic.clone()).or_default().push(DescribeLogDirsPartition {
+            partition_index: log.index,
+            partition_size: i64::try_from(log.size).unwrap_or(i64::MAX),
+            offset_lag: log.offset_lag,
+            is_future_key: log.is_future,
             ..DescribeLogDirsPartition::default()
         });
     }

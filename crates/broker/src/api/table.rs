@@ -11,6 +11,7 @@ use crate::node::images::Images;
 use crate::node::log_dirs::LogDirs;
 use crate::node::partitions::Partitions;
 use crate::node::producer_ids::ProducerIds;
+use crate::node::relocations::Relocations;
 use crate::node::sessions::FetchSessions;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Parts {
     pub identity: Arc<Identity>,
     /// The directories of the logs.
     pub log_dirs: Arc<LogDirs>,
+    /// Moves between them.
+    pub relocations: Arc<Relocations>,
 }
 
 /// One API key.
@@ -79,6 +82,7 @@ pub const TABLE: &[Entry] = &[
     describe_acls::ENTRY,
     describe_configs::ENTRY,
     alter_configs::ENTRY,
+    alter_replica_log_dirs::ENTRY,
     describe_log_dirs::ENTRY,
     sasl::AUTHENTICATE,
     create_partitions::ENTRY,

@@ -1,6 +1,7 @@
 //! The directories of `log.dirs`: whose they are, which partition is in which, what their checkpoints say.
 
 mod claim;
+mod moves;
 mod placement;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,8 @@ pub struct LogDirs {
     cordoned: Mutex<BTreeSet<usize>>,
     /// Where partitions are to be that are not there yet.
     wished: Mutex<BTreeMap<TopicPartition, usize>>,
+    /// Copies for moves that the last process did not finish, with their directories' indexes.
+    futures: Mutex<BTreeMap<TopicPartition, (usize, PathBuf)>>,
 }
 
 /// Files whose names already say that they are gone.
@@ -225,7 +228,7 @@ impl LogDirs {
                 cleaned_to: BTreeMap::new(),
             });
         }
-        let FoundLogs { unopened, leftovers } = logs;
+        let FoundLogs { unopened, leftovers, futures } = logs;
         let log_dirs = LogDirs {
             context,
             cluster_id,
@@ -238,6 +241,7 @@ impl LogDirs {
             failures,
             cordoned: Mutex::default(),
             wished: Mutex::default(),
+            futures: Mutex::new(futures),
         };
         log_dirs.cordon(&settings.log.cordoned_log_dirs);
         if let Some(error) = log_dirs.why_not_go_on() {
@@ -382,7 +386,7 @@ impl LogDirs {
         topic_partition: &TopicPartition,
         assigned: Uuid,
     ) -> Result<Located, LogError> {
-        let found = self.found(topic_partition, assigned);
+        let found = self.found(topic_partition, assigned).or_else(|| self.promote(topic_partition, assigned));
         let index = found.or_else(|| self.place(topic_partition, assigned));
         let offline =
             || LogError::Offline { topic_partition: topic_partition.clone(), dir: self.path_of(assigned) };
@@ -468,7 +472,7 @@ impl LogDirs {
             *found.iter().find(is_assigned).or(found.first())?
         };
         for index in found.into_iter().filter(|index| *index != chosen) {
-            self.put_stray_aside(topic_partition, index);
+            self.remove_twin(topic_partition, index);
         }
         Some(chosen)
     }
@@ -527,6 +531,12 @@ impl LogDirs {
             for index in indexes {
                 self.put_stray_aside(&topic_partition, index);
             }
+        }
+        // Nobody has gone on with these.
+        for (_, (index, path)) in std::mem::take(&mut *self.futures.lock()) {
+            self.forget_log(index);
+            self.leftovers.lock().push(path);
+            self.removal_added.notify_one();
         }
     }
 
@@ -756,6 +766,7 @@ impl Dir {
 struct FoundLogs {
     unopened: BTreeMap<TopicPartition, Vec<usize>>,
     leftovers: Vec<PathBuf>,
+    futures: BTreeMap<TopicPartition, (usize, PathBuf)>,
 }
 
 impl FoundLogs {
@@ -770,7 +781,12 @@ impl FoundLogs {
                 }
                 // Its removal was interrupted.
                 DirKind::Delete => self.leftovers.push(found.path),
-                DirKind::Current | DirKind::Future | DirKind::Stray => {}
+                DirKind::Future => {
+                    let again = self.futures.insert(found.topic_partition, (index, found.path));
+                    self.leftovers.extend(again.map(|(_, path)| path));
+                    count += 1;
+                }
+                DirKind::Current | DirKind::Stray => {}
             }
         }
         Ok(count)

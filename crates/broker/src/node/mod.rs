@@ -24,6 +24,7 @@ pub(crate) mod partitions;
 pub(crate) mod producer_ids;
 mod publisher;
 mod random;
+pub(crate) mod relocations;
 pub(crate) mod sessions;
 mod waiters;
 
@@ -49,6 +50,7 @@ use ottla_protocol::BrokerId;
 use partitions::Partitions;
 use producer_ids::ProducerIds;
 use publisher::Publisher;
+use relocations::Relocations;
 use sessions::FetchSessions;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -72,6 +74,7 @@ pub struct Node {
     log_dirs: Arc<LogDirs>,
     assignments: Arc<DirAssignments>,
     leader_recovery: Arc<LeaderRecovery>,
+    relocations: Arc<Relocations>,
     /// `ottla.disk.free.min.bytes`.
     disk_free_min_bytes: i64,
     node_id: BrokerId,
@@ -115,8 +118,14 @@ impl Node {
         let assignments = Arc::new(DirAssignments::default());
         let leader_recovery = Arc::new(LeaderRecovery::default());
         let opener = Opener { log_dirs: Arc::clone(&log_dirs), config: Arc::clone(&config), node_id };
+        let relocations = Arc::new(Relocations::new(
+            Arc::clone(&log_dirs),
+            Arc::clone(&partitions),
+            Arc::clone(&assignments),
+        ));
         let publisher = Publisher {
             opener: Arc::new(opener),
+            relocations: Arc::clone(&relocations),
             assignments: Arc::clone(&assignments),
             leader_recovery: Arc::clone(&leader_recovery),
             images: Arc::clone(&images),
@@ -169,6 +178,7 @@ impl Node {
             config: Arc::clone(&config),
             identity: Arc::clone(&identity),
             log_dirs: Arc::clone(&log_dirs),
+            relocations: Arc::clone(&relocations),
         };
         let names =
             settings.listeners.listeners.iter().map(|listener| listener.listener.as_str().into()).collect();
@@ -215,6 +225,7 @@ impl Node {
             log_dirs,
             assignments,
             leader_recovery,
+            relocations,
             disk_free_min_bytes: settings.log.disk_free_min_bytes,
             node_id,
             controlled_shutdown: settings.roles.controlled_shutdown_enable,
@@ -233,6 +244,7 @@ impl Node {
             () = self.leader_recovery.run(&self.controller, self.node_id, &self.lifecycle.broker_epoch) => {
                 unreachable!("there is always more to tell")
             }
+            () = self.relocations.run() => unreachable!("there may always be another move"),
             () = disk_space::watch(&self.log_dirs, self.disk_free_min_bytes) => {
                 unreachable!("measuring does not end")
             }

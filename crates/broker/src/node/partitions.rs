@@ -34,6 +34,23 @@ pub(super) struct CheckpointLine {
     pub offsets: Checkpointed,
 }
 
+/// A log as DescribeLogDirs shows it.
+#[derive(Debug)]
+pub(crate) struct LogUsage {
+    /// Its topic.
+    pub topic: ByteString,
+    /// Its number in the topic.
+    pub index: i32,
+    /// Index of its directory.
+    pub dir: usize,
+    /// Its bytes.
+    pub size: u64,
+    /// How many offsets a copy is behind the log that it is made of.
+    pub offset_lag: i64,
+    /// Whether it is such a copy.
+    pub is_future: bool,
+}
+
 impl Held {
     /// The partition, if its log is open.
     pub(super) fn opened(&self) -> Option<Arc<Partition>> {
@@ -49,6 +66,38 @@ impl Held {
             Held::Open(partition) => Some(Arc::clone(partition)),
             Held::Dormant(dormant) => dormant.open(),
         }
+    }
+
+    fn name(&self) -> (ByteString, i32) {
+        match self {
+            Held::Open(partition) => (partition.topic.clone(), partition.index),
+            Held::Dormant(dormant) => (dormant.topic().clone(), dormant.index()),
+        }
+    }
+
+    /// Its log, and a copy that is being made of it. A log that is there and not open yet is opened.
+    fn log_usages(&self) -> Vec<LogUsage> {
+        let (topic, index) = self.name();
+        let opened = match self {
+            Held::Dormant(dormant) if dormant.opened().is_none() && !dormant.has_log() => {
+                let (dir, size, offset_lag) = (dormant.dir().index(), 0, 0);
+                return vec![LogUsage { topic, index, dir, size, offset_lag, is_future: false }];
+            }
+            _ => self.open(),
+        };
+        let Some(partition) = opened else { return Vec::new() };
+        let future = partition.future_replica().map(|copy| LogUsage {
+            topic: topic.clone(),
+            index,
+            dir: copy.dir,
+            size: copy.size,
+            offset_lag: copy.offset_lag,
+            is_future: true,
+        });
+        // This broker leads: it lags behind nobody.
+        let (dir, size, offset_lag) = (partition.dir().index(), partition.size_bytes(), 0);
+        let current = LogUsage { topic, index, dir, size, offset_lag, is_future: false };
+        [Some(current), future].into_iter().flatten().collect()
     }
 
     fn key(&self) -> (TopicId, i32) {
@@ -116,6 +165,15 @@ impl Partitions {
             _ => None,
         };
         self.0.load().values().filter_map(open).collect()
+    }
+
+    /// The logs of those that are asked for.
+    pub(crate) fn log_usages(&self, is_asked: impl Fn(&str, i32) -> bool) -> Vec<LogUsage> {
+        let asked = |held: &&Held| {
+            let (topic, index) = held.name();
+            is_asked(&topic, index)
+        };
+        self.0.load().values().filter(asked).flat_map(Held::log_usages).collect()
     }
 
     /// All of them as they are held.

@@ -12,6 +12,7 @@ use super::log_dirs::LogDirs;
 use super::parallel::in_parallel;
 use super::partition::Partition;
 use super::partitions::{Held, Partitions};
+use super::relocations::Relocations;
 use super::{clock, random};
 use ottla_config::TopicSettings;
 use ottla_config::alter::ResourceKind;
@@ -37,6 +38,8 @@ pub(super) struct Publisher {
     pub assignments: Arc<DirAssignments>,
     /// Where it is told which leaders have recovered.
     pub leader_recovery: Arc<LeaderRecovery>,
+    /// Moves between directories.
+    pub relocations: Arc<Relocations>,
     /// The group coordinators.
     pub groups: Arc<Groups>,
     /// This broker's configuration.
@@ -120,6 +123,12 @@ impl Publisher {
                 continue;
             }
             let delay_ms = partition.settings().file_delete_delay_ms;
+            if let Some(target) = partition.moving_to() {
+                self.log_dirs.forget_log(target.index());
+                if let Some(copy) = partition.cancel_move(random::uuid()) {
+                    self.log_dirs.remove_later(copy, clock::now_ms() + delay_ms);
+                }
+            }
             match partition.delete(random::uuid()) {
                 Ok(deleted) => {
                     self.log_dirs.forget_log(partition.dir().index());
@@ -153,8 +162,10 @@ impl Publisher {
                 }
                 let Some(place) = self.locate(topic, *index, assigned) else { continue };
                 let new = New { place, settings: settings.of(&topic.name), assigned: Arc::clone(assigned) };
-                // A coordinator reads its partition at once, and what the last process did not close is examined.
-                if topic.name == OFFSETS_TOPIC || !new.place.located.may_wait {
+                // A coordinator reads its partition at once, what the last process did not close is examined, and a move
+                // goes on.
+                let is_moving = self.log_dirs.has_future(&topic.name, *index);
+                if topic.name == OFFSETS_TOPIC || !new.place.located.may_wait || is_moving {
                     to_open.push(new);
                 } else {
                     self.recovered(*topic_id, *index, assigned);
@@ -168,6 +179,7 @@ impl Publisher {
             added.push(match opened {
                 Ok(partition) => {
                     self.recovered(partition.topic_id, partition.index, &new.assigned);
+                    self.resume_move(&partition);
                     if is_coordinator {
                         coordinators.push(Arc::clone(&partition));
                     }
@@ -213,6 +225,16 @@ impl Publisher {
         self.leader_recovery.holds(self.identity.node_id, topic_id, index, assigned);
     }
 
+    /// Goes on with a move that the last process did not finish.
+    fn resume_move(&self, partition: &Arc<Partition>) {
+        let topic_partition = TopicPartition::new(&*partition.topic, partition.index);
+        let resumed = self.log_dirs.resumed_future(&topic_partition, partition, clock::now_ms());
+        if let Some((target, copy)) = resumed {
+            partition.begin_move(target, copy);
+            self.relocations.add(Arc::clone(partition));
+        }
+    }
+
     /// Tells a partition that is here what the image says of it.
     fn tell(
         &self,
@@ -240,7 +262,12 @@ impl Publisher {
                 }
             }
             Held::Open(partition) => {
-                self.assign(topic.id, index, assigned, &partition.dir());
+                let named = assigned.directory(self.identity.node_id);
+                if partition.moving_to().is_some_and(|target| Some(target.id()) == named) {
+                    self.relocations.accepted(partition);
+                } else {
+                    self.assign(topic.id, index, assigned, &partition.dir());
+                }
                 let was = (partition.is_leader(), partition.leader_epoch());
                 partition.register(registration(assigned), clock::now_ms());
                 self.recovered(topic.id, index, assigned);

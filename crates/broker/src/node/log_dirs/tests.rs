@@ -79,7 +79,7 @@ fn nothing_is_written_to_a_failed_directory() {
 #[test]
 fn a_node_goes_on_until_its_last_directory_or_that_of_the_metadata_log_fails() {
     let two = Two::new();
-    let log_dirs = two.open().log_dirs;
+    let log_dirs = Arc::clone(&two.open().log_dirs);
     assert!(log_dirs.why_not_go_on().is_none());
     log_dirs.fail(1, &"the disk is gone");
     assert!(log_dirs.why_not_go_on().is_none());

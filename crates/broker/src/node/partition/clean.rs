@@ -27,12 +27,20 @@ enum Standing {
     Uncleanable,
 }
 
+impl CleanerState {
+    /// Keeps the cleaner away for as long as the guard lives; `None` if it is at work.
+    pub(super) fn hold_off(&self) -> Option<impl Sized + '_> {
+        let standing = self.0.lock();
+        (*standing != Standing::InProgress).then_some(standing)
+    }
+}
+
 impl Partition {
     /// What compacting it now would be about; `None` if it is not to be compacted: not now, or not at all.
     pub(crate) fn compaction_due(&self, now_ms: i64) -> Result<Option<CompactionRange>, LogError> {
         let settings = self.settings();
         // The last segment is never compacted.
-        if !settings.cleanup_policy.compact || self.reader.segment_count() < 2 || !self.is_online() {
+        if !settings.cleanup_policy.compact || self.reader.load().segment_count() < 2 || !self.is_online() {
             return Ok(None);
         }
         match *self.cleaner.0.lock() {
@@ -47,8 +55,13 @@ impl Partition {
             (state.offsets().last_stable_offset, state.log.recovery_point(), state.log.cleaned_to())
         };
         let policy = policy(&settings);
-        let facts =
-            self.reader.compaction_facts(&policy, last_stable_offset, flushed_offset, cleaned_to, now_ms)?;
+        let facts = self.reader.load().compaction_facts(
+            &policy,
+            last_stable_offset,
+            flushed_offset,
+            cleaned_to,
+            now_ms,
+        )?;
         Ok(Some(compaction_range(&facts, &policy, now_ms)).filter(|range| range.is_due(&policy)))
     }
 

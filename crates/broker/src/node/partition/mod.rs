@@ -10,6 +10,7 @@
 
 mod clean;
 mod open;
+mod relocate;
 #[cfg(test)]
 pub(super) mod tests;
 mod upkeep;
@@ -19,9 +20,9 @@ pub(super) use upkeep::Checkpointed;
 use super::clock;
 use super::dir_state::DirState;
 use super::waiters::Waiters;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use ottla_config::{CompressionType, TimestampType, TopicSettings};
-use ottla_log::{FileRegion, Log, LogError, LogReader, RollFacts};
+use ottla_log::{FileRegion, Log, LogConfig, LogError, LogReader, RollFacts};
 use ottla_protocol::records::{
     self, BatchBytes, Compression, InvalidRecord, Recompression, RecordBatch, RecordError, Rejection, Rules,
     ValidBatch, batches, producer_snapshot,
@@ -37,6 +38,7 @@ use ottla_replica::partition::{
 };
 use ottla_replica::producer::{ActiveProducer, BatchFacts, Decision, Origin, ProducerState};
 use parking_lot::{Mutex, RwLock};
+pub(crate) use relocate::MoveStep;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -58,7 +60,9 @@ pub struct Partition {
     pub waiters: Waiters,
     settings: RwLock<Arc<TopicSettings>>,
     /// Reads the log without the lock.
-    reader: LogReader,
+    reader: ArcSwap<LogReader>,
+    /// The copy of it that is made in another directory.
+    moving: ArcSwapOption<relocate::Moving>,
     cleaner: clean::CleanerState,
     state: Mutex<State>,
 }
@@ -338,6 +342,11 @@ impl Partition {
         self.waiters.wake();
     }
 
+    /// How its log is configured.
+    pub(super) fn log_config(&self) -> LogConfig {
+        open::log_config(&self.settings())
+    }
+
     /// Epoch of its leader.
     pub fn leader_epoch(&self) -> LeaderEpoch {
         self.state.lock().replica.leader_epoch()
@@ -368,15 +377,18 @@ impl Partition {
         let window = window(&offsets, ask.fetch_offset, ask.isolation).map_err(|refusal| refusal.error)?;
         let Window::Read { end } = window else { return Ok(outcome.with_isolation(ask.isolation)) };
         let max_bytes = u32::try_from(ask.limit.max_bytes).unwrap_or(u32::MAX);
-        let read = self.reader.read(ask.fetch_offset, max_bytes, end, ask.limit.min_one_batch);
+        let read = self.reader.load().read(ask.fetch_offset, max_bytes, end, ask.limit.min_one_batch);
         outcome.region = match read {
             Ok(read) => read.region,
             Err(LogError::OffsetOutOfRange { .. }) => return Err(ErrorCode::OffsetOutOfRange),
             Err(error) => return Err(self.storage_error(error)),
         };
         if ask.isolation == FetchIsolation::TxnCommitted && outcome.region.is_some() {
-            let aborted =
-                self.reader.aborted_txns(ask.fetch_offset, end).map_err(|error| self.storage_error(error))?;
+            let aborted = self
+                .reader
+                .load()
+                .aborted_txns(ask.fetch_offset, end)
+                .map_err(|error| self.storage_error(error))?;
             outcome.aborted =
                 Some(aborted.into_iter().map(|one| (one.producer_id, one.first_offset)).collect());
         }
@@ -393,12 +405,12 @@ impl Partition {
     ) -> Result<(), ScanError> {
         let mut next = from;
         loop {
-            let end = self.reader.log_end_offset();
+            let end = self.reader.load().log_end_offset();
             if next >= end {
                 return Ok(());
             }
-            let read = match self.reader.read(next, chunk_bytes, end, true) {
-                Err(LogError::Corrupt { .. }) if let Some(end) = self.reader.end_of_damage(next) => {
+            let read = match self.reader.load().read(next, chunk_bytes, end, true) {
+                Err(LogError::Corrupt { .. }) if let Some(end) = self.reader.load().end_of_damage(next) => {
                     tracing::error!(topic = %self.topic, partition = self.index, from = %next, %end, "damage, read over");
                     next = end;
                     continue;
@@ -441,8 +453,8 @@ impl Partition {
         let plan = list_offsets::plan(query, &facts).map_err(|refusal| refusal.error)?;
         let found = match plan {
             Plan::Answer(answer) => return Ok(answer),
-            Plan::SearchTimestamp(timestamp) => self.reader.offset_for_timestamp(timestamp),
-            Plan::SearchMaxTimestamp => self.reader.offset_of_max_timestamp(),
+            Plan::SearchTimestamp(timestamp) => self.reader.load().offset_for_timestamp(timestamp),
+            Plan::SearchMaxTimestamp => self.reader.load().offset_of_max_timestamp(),
         };
         let found = found.map_err(|error| self.storage_error(error))?.map(|found| Found {
             timestamp: found.timestamp,
@@ -495,17 +507,17 @@ impl Partition {
 
     /// Size of its segments.
     pub fn size_bytes(&self) -> u64 {
-        self.reader.size()
+        self.reader.load().size()
     }
 
     /// Whether nothing was ever written, or all of it is deleted.
     pub fn is_empty(&self) -> bool {
-        self.reader.log_start_offset() == self.reader.log_end_offset()
+        self.reader.load().log_start_offset() == self.reader.load().log_end_offset()
     }
 
     /// First offset that may be read.
     pub fn log_start_offset(&self) -> Offset {
-        self.reader.log_start_offset()
+        self.reader.load().log_start_offset()
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Partition, State};
 use crate::node::dormant::Place;
 use crate::node::log_dirs::LogDirs;
 use crate::node::waiters::Waiters;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use ottla_config::{BrokerSettings, TopicSettings};
 use ottla_log::{AbortedTxn, Log, LogConfig, LogError, TopicPartition};
 use ottla_protocol::records::control::EndTransactionMarker;
@@ -51,7 +51,8 @@ impl Partition {
             dir: ArcSwap::new(opened.dir),
             waiters: Waiters::default(),
             settings: RwLock::new(settings),
-            reader: log.reader(),
+            reader: ArcSwap::from_pointee(log.reader()),
+            moving: ArcSwapOption::empty(),
             cleaner: CleanerState::default(),
             state: Mutex::new(State { log, replica, producers, effects: Vec::new() }),
         })

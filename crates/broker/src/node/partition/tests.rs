@@ -38,7 +38,12 @@ impl World {
 
     /// A partition of a topic, led by this node at an epoch.
     pub(in crate::node) fn partition_of(&self, index: i32, leader_epoch: i32) -> Partition {
-        let (place, settings) = (self.place(index), self.settings());
+        self.assigned_partition(index, leader_epoch, Uuid::UNASSIGNED_DIR)
+    }
+
+    /// The same, of which the metadata says in which directory it is.
+    pub(in crate::node) fn assigned_partition(&self, index: i32, leader_epoch: i32, dir: Uuid) -> Partition {
+        let (place, settings) = (self.place_in(index, dir), self.settings());
         let opened = Partition::open_at(&self.log_dirs, &self.loaded.settings, NODE, &place, settings, NOW);
         let partition = opened.unwrap();
         let registration = Registration {
@@ -57,7 +62,11 @@ impl World {
     }
 
     fn place(&self, index: i32) -> Place {
-        let located = self.log_dirs.locate(&TopicPartition::new("t", index), Uuid::UNASSIGNED_DIR).unwrap();
+        self.place_in(index, Uuid::UNASSIGNED_DIR)
+    }
+
+    fn place_in(&self, index: i32, dir: Uuid) -> Place {
+        let located = self.log_dirs.locate(&TopicPartition::new("t", index), dir).unwrap();
         Place { topic: "t".into(), topic_id: TOPIC, index, located }
     }
 

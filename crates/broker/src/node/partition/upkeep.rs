@@ -104,6 +104,9 @@ impl Partition {
 
     /// Makes everything durable, so that the next start need not look into the log.
     pub fn close(&self, now_ms: i64) -> Result<(), LogError> {
+        if let Err(error) = self.close_move(now_ms) {
+            tracing::warn!(%error, "cannot close the copy of a log that is being moved; it is begun anew");
+        }
         let mut state = self.state.lock();
         let end_offset = state.log.log_end_offset();
         if end_offset > Offset(0) && state.log.snapshots().last() != Some(end_offset) {
