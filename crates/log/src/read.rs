@@ -5,16 +5,20 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ottla_protocol::records::{NO_TIMESTAMP, RecordBatch};
+use ottla_protocol::records::{NO_TIMESTAMP, RecordBatch, RecordError};
 use ottla_protocol::{LeaderEpoch, Offset};
 
+use crate::damage::Damage;
 use crate::disk::{DiskFile, read_full_at};
 use crate::error::{LogError, TopicPartition};
-use crate::file_cache::SegmentFiles;
 use crate::index::AbortedTxn;
 use crate::log::{Shared, View};
 use crate::names::Kind;
 use crate::segment::{Found, Segment};
+use crate::survey::examine;
+
+/// Bytes at the end of a log that are taken to be in memory: appended a moment ago.
+const FRESH_BYTES: u64 = 1 << 20;
 
 /// Reads a log while others append to it. Clones are cheap; what one reads is what the log was at that moment.
 #[derive(Clone, Debug)]
@@ -36,7 +40,7 @@ pub struct Read {
 #[derive(Clone, Debug)]
 pub struct FileRegion {
     file: Arc<dyn DiskFile>,
-    files: Arc<SegmentFiles>,
+    segment: Arc<Segment>,
     position: u64,
     len: u32,
     base_offset: Offset,
@@ -81,8 +85,42 @@ impl FileRegion {
             other => {
                 out.truncate(start);
                 let error = other.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
-                Err(self.files.io("read", Kind::Log)(error))
+                Err(self.segment.files.io("read", Kind::Log)(error))
             }
+        }
+    }
+
+    /// Whether reading it would wait for the disk. What was appended last is in memory; of the rest the kernel is asked.
+    pub fn is_cold(&self) -> bool {
+        let is_fresh = self.position + FRESH_BYTES >= u64::from(self.segment.size());
+        !(is_fresh && self.segment.is_appended_to()) && self.file.is_cold(self.position, self.len.into())
+    }
+
+    /// Reads it and compares the checksums of the batches that are whole in it: for what comes from the disk, and for
+    /// what this process uses itself. If some batch is not sound the region is given up to there, and the log knows the
+    /// damage from now on.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] if the first batch is not sound; what the disk says.
+    pub fn verified(mut self) -> Result<FileRegion, LogError> {
+        let (start, end) = (self.position as u32, self.position as u32 + self.len);
+        let bounds = self.segment.bounds();
+        let (sound_end, trouble) = examine(&self.segment, start, end, bounds, |_, _| Ok(()))?;
+        let what = match trouble {
+            // It may end within a batch.
+            None | Some(RecordError::Truncated { .. }) if sound_end > start => return Ok(self),
+            None => return Ok(self),
+            Some(trouble) => trouble.to_string(),
+        };
+        // Unless it has been found meanwhile.
+        let is_known = |damage: &Damage| (damage.position..damage.end()).contains(&sound_end);
+        if !self.segment.damage().iter().any(is_known) {
+            self.segment.find_damage()?;
+        }
+        self.len = sound_end - start;
+        match self.len {
+            0 => Err(self.segment.files.corrupt(self.position, self.base_offset, what)),
+            _ => Ok(self),
         }
     }
 }
@@ -195,8 +233,13 @@ impl LogReader {
             }
             other => other.map_err(files.io("open", Kind::Log))?,
         };
-        let region =
-            FileRegion { file, files, position: first.position.into(), len, base_offset: first.base_offset };
+        let region = FileRegion {
+            file,
+            segment: segment.clone(),
+            position: first.position.into(),
+            len,
+            base_offset: first.base_offset,
+        };
         Ok(Read { region: Some(region), is_first_batch_too_large: false })
     }
 
@@ -206,6 +249,14 @@ impl LogReader {
     /// # Errors
     /// What the disk says, or what is wrong with a batch.
     pub fn offset_for_timestamp(&self, timestamp: i64) -> Result<Option<TimestampOffset>, LogError> {
+        // Damage that a search meets is known when it fails, and searched around after that.
+        match self.search_timestamp(timestamp) {
+            Err(LogError::Corrupt { .. }) => self.search_timestamp(timestamp),
+            found => found,
+        }
+    }
+
+    fn search_timestamp(&self, timestamp: i64) -> Result<Option<TimestampOffset>, LogError> {
         let view = self.view();
         for (index, segment) in view.segments.iter().enumerate() {
             if segment.size() == 0 || segment.max_timestamp()?.timestamp < timestamp {
@@ -310,6 +361,10 @@ impl LogReader {
                 segment.files.corrupt(position, header.base_offset, error.to_string())
             };
             let batch = RecordBatch::first(&bytes).map_err(corrupt)?;
+            if let Err(error) = batch.verify_crc() {
+                segment.find_damage()?;
+                return Err(corrupt(error));
+            }
             found = batch.find_timestamp(timestamp, offset).map_err(corrupt)?.map(|(offset, timestamp)| {
                 let leader_epoch = (header.leader_epoch.0 >= 0).then_some(header.leader_epoch);
                 TimestampOffset { timestamp, offset, leader_epoch }

@@ -167,6 +167,11 @@ impl Segment {
         self.resized(size, max_timestamp);
     }
 
+    /// Whether this process appends to it.
+    pub(crate) fn is_appended_to(&self) -> bool {
+        !self.recent.read().batches.is_empty()
+    }
+
     /// Writes the indexes whole: nothing is appended any more.
     pub(crate) fn finish_indexes(&self) -> Result<(), LogError> {
         let Segment { offset_index, time_index, files, .. } = self;

@@ -336,3 +336,50 @@ fn damage_goes_with_what_is_deleted_or_truncated() {
     append(&mut log, &[5], 9);
     assert_eq!(all_records(&log).len() as i64, damaged.start.0 + 1);
 }
+
+/// A log that was closed, whose third record's bytes were changed while nobody looked.
+fn secretly_damaged() -> (SimDisk, Vec<(i64, i64)>, u64) {
+    let (disk, records) = killed(60, -1);
+    let (mut log, _) = recover(&disk, 0);
+    log.flush(0).expect("flushes");
+    log.close().expect("closes");
+    let mut bytes = contents(&disk, LOG_0);
+    let third = whole_batches(&bytes, 2);
+    bytes[third + 70] ^= 1;
+    replace(&disk, LOG_0, &bytes);
+    (disk, records, third as u64)
+}
+
+#[test]
+fn what_is_verified_when_it_is_read_ends_before_damage_and_makes_it_known() {
+    let (disk, records, third) = secretly_damaged();
+    let log = open(&disk);
+    let reader = log.reader();
+    assert_eq!(reader.damaged_ranges(), [], "nobody has looked yet");
+    let read = |offset| reader.read(Offset(offset), 100_000, Offset(60), true);
+    let region = read(0).expect("reads").region.expect("bytes");
+    assert!(region.len() as u64 > third);
+    let sound = region.verified().expect("the first batch is sound");
+    assert_eq!((sound.position(), sound.len() as u64), (0, third));
+    assert_eq!(reader.damaged_ranges()[0].offsets, Offset(2)..Offset(3));
+    assert!(matches!(read(2), Err(LogError::Corrupt { .. })));
+    let whole = read(3).expect("reads").region.expect("bytes");
+    assert_eq!(whole.len(), whole.clone().verified().expect("sound").len());
+    assert_eq!(missing(&log, &records), [2]);
+    // The next process knows it without looking.
+    drop((log, reader));
+    assert_eq!(open(&disk).reader().damaged_ranges().len(), 1);
+    let (disk, _, _) = secretly_damaged();
+    let log = open(&disk);
+    let region = log.reader().read(Offset(2), 100, Offset(60), true).expect("reads").region.expect("bytes");
+    assert!(matches!(region.verified(), Err(LogError::Corrupt { .. })));
+}
+
+#[test]
+fn a_search_by_time_goes_around_damage_that_it_meets() {
+    let (disk, records, _) = secretly_damaged();
+    let log = open(&disk);
+    let found = log.reader().offset_for_timestamp(records[2].1).expect("looks up").expect("there");
+    assert_eq!((found.offset.0, found.timestamp), records[3]);
+    assert_eq!(log.reader().damaged_ranges().len(), 1);
+}

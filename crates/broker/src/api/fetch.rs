@@ -4,7 +4,8 @@
 //! (KIP-110) · 11 racks (KIP-392) · 12 flexible, diverging epochs (KIP-595) · 13 topic ids (KIP-516) · 14 tiered storage
 //! (KIP-405) · 15 replica state (KIP-903) · 16 node endpoints (KIP-951) · 17 directory ids (KIP-853) · 18 high watermark.
 //!
-//! Records leave as regions of segment files: they are never in our memory on the way to a plaintext socket.
+//! Records leave as regions of segment files: they are never in our memory on the way to a plaintext socket. Those that
+//! are not in the page cache are read and verified on another thread before.
 
 use super::call::{Call, Handled, ReplyTo};
 use super::table::Entry;
@@ -70,6 +71,9 @@ fn handle(
     };
     let read = fetching.read(&image);
     if fetching.is_complete(&read, fetching.request.max_wait_ms) {
+        if read.is_cold() {
+            return Ok(Answer::later(fetching.answer_checked(read)));
+        }
         return Ok(fetching.answer(read));
     }
     Ok(Answer::later(fetching.wait()))
@@ -98,6 +102,15 @@ struct Read {
     /// Partitions that do not exist: they come last in the answer, and nobody waits less for their sake.
     unknown: Vec<(u32, Result<ReadOutcome, ErrorCode>)>,
     bytes: u64,
+}
+
+impl Read {
+    /// Whether some of the records have to come from the disk.
+    fn is_cold(&self) -> bool {
+        let regions =
+            self.partitions.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()?.region.as_ref());
+        regions.into_iter().any(FileRegion::is_cold)
+    }
 }
 
 impl Fetching {
@@ -158,7 +171,7 @@ impl Fetching {
             // What came between the last look and the registration woke nobody.
             let read = self.read(&self.images.current());
             if self.is_complete(&read, self.request.max_wait_ms) {
-                return self.answer(read);
+                return self.answer_checked(read).await;
             }
             let late = tokio::select! {
                 () = woken.notified() => false,
@@ -167,7 +180,7 @@ impl Fetching {
             drop(registered);
             if late {
                 let read = self.read(&self.images.current());
-                return self.answer(read);
+                return self.answer_checked(read).await;
             }
         }
     }
@@ -183,6 +196,34 @@ impl Fetching {
             partition.waiters.add(woken);
         }
         Registered { partitions, woken }
+    }
+
+    /// Answers, with records that have to come from the disk read and compared with their checksums first, off the data
+    /// thread: it would have to wait, and what the disk gives is not always what was written.
+    async fn answer_checked(self, mut read: Read) -> Answer {
+        if !read.is_cold() {
+            return self.answer(read);
+        }
+        let image = self.images.current();
+        let mut cold = Vec::new();
+        for (at, (slot, outcome)) in read.partitions.iter().enumerate() {
+            let Ok(ReadOutcome { region: Some(region), .. }) = outcome else { continue };
+            let item = self.context.list.get(*slot).filter(|_| region.is_cold());
+            let partition = item.and_then(|item| {
+                find_partition(&self.partitions, find(&image, item).ok()?, item.partition).ok()
+            });
+            cold.extend(partition.map(|partition| (at, partition, region.clone())));
+        }
+        for (at, partition, region) in cold {
+            let checked = tokio::task::spawn_blocking(move || partition.verified(region)).await;
+            let (_, outcome) = &mut read.partitions[at];
+            match (checked.unwrap_or(Err(ErrorCode::UnknownServerError)), outcome) {
+                (Ok(sound), Ok(outcome)) => outcome.region = Some(sound),
+                (Err(error), outcome) => *outcome = Err(error),
+                (Ok(_), Err(_)) => unreachable!("only regions that were found are checked"),
+            }
+        }
+        self.answer(read)
     }
 
     fn answer(mut self, read: Read) -> Answer {

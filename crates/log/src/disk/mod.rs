@@ -104,6 +104,10 @@ pub trait DiskFile: Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// The operating system's handle, for handing the contents to a socket.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
+    /// Whether reading there would wait for the disk, as far as can be told without waiting.
+    fn is_cold(&self, _position: u64, _len: u64) -> bool {
+        false
+    }
 }
 
 /// Reads until `buffer` is full or the file ends; gives what was read.

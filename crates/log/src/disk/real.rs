@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+#[cfg(target_os = "linux")]
+use std::io::IoSliceMut;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -13,6 +15,10 @@ use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::FlockOperation;
 
 use super::{DirEntry, Disk, DiskFile, LockGuard, Metadata, OpenMode, Space};
+
+/// Bytes between two probes of whether a file is in the page cache: what the kernel reads ahead by default.
+#[cfg(target_os = "linux")]
+const PROBE_STEP: usize = 128 << 10;
 
 /// The disk that is there.
 #[derive(Clone, Copy, Debug, Default)]
@@ -164,5 +170,47 @@ impl DiskFile for RealFile {
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.0.as_fd())
+    }
+
+    /// Asks for single bytes that must not be waited for: the first, the last, and some in between, since the kernel
+    /// reads and forgets neighbouring pages together.
+    #[cfg(target_os = "linux")]
+    fn is_cold(&self, position: u64, len: u64) -> bool {
+        let would_wait = |at: u64| {
+            let read = rustix::io::preadv2(
+                &self.0,
+                &mut [IoSliceMut::new(&mut [0])],
+                at,
+                rustix::io::ReadWriteFlags::NOWAIT,
+            );
+            // A file system that does not know the flag is taken for one that never waits.
+            read == Err(rustix::io::Errno::AGAIN)
+        };
+        let end = position + len;
+        len > 0 && ((position..end).step_by(PROBE_STEP).any(would_wait) || would_wait(end - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{read_full_at, write_all_at};
+
+    #[test]
+    fn what_was_just_read_is_not_cold() {
+        const SIZE: usize = 3 << 20;
+        let dir = tempfile::tempdir().expect("makes");
+        let path = dir.path().join("file");
+        let file = RealDisk.open(&path, OpenMode::Create).expect("opens");
+        write_all_at(&*file, &vec![7; SIZE], &[], 0).expect("writes");
+        file.sync().expect("syncs");
+        let open = File::open(&path).expect("opens");
+        rustix::fs::fadvise(&open, 0, None, rustix::fs::Advice::DontNeed).expect("advises");
+        // Some file systems forget nothing; then it is warm, as it is after it was read.
+        let was_cold = file.is_cold(0, SIZE as u64);
+        assert_eq!(read_full_at(&*file, &mut vec![0; SIZE], 0).expect("reads"), SIZE);
+        assert!(!file.is_cold(0, SIZE as u64), "before: {was_cold}");
+        println!("cold before it was read: {was_cold}");
+        assert!(!file.is_cold(0, 0));
     }
 }

@@ -68,7 +68,10 @@ impl MetadataError {
         if self.is_storage_full() {
             return StartError::new(self.to_string(), "make room on the disk of the metadata log");
         }
-        StartError::new(self.to_string(), "restore the directory from a copy, or start with an empty one")
+        StartError::new(
+            self.to_string(),
+            "restore the directory from a copy, or start with an empty one; `ottla log verify` names damage",
+        )
     }
 }
 

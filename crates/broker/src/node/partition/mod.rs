@@ -418,6 +418,11 @@ impl Partition {
                 other => other?,
             };
             let Some(region) = read.region else { return Ok(()) };
+            let region = match region.verified() {
+                // It is known now, and met again.
+                Err(LogError::Corrupt { .. }) if self.reader.end_of_damage(next).is_some() => continue,
+                verified => verified?,
+            };
             let mut bytes = Vec::with_capacity(region.len());
             region.read(&mut bytes)?;
             for batch in batches(&bytes) {
@@ -432,6 +437,12 @@ impl Partition {
                 }
             }
         }
+    }
+
+    /// Reads a region from the disk and compares its checksums: where a reader would have to wait for the disk anyway.
+    /// Blocks for as long as that takes.
+    pub(crate) fn verified(&self, region: FileRegion) -> Result<FileRegion, ErrorCode> {
+        region.verified().map_err(|error| self.storage_error(error))
     }
 
     /// Answers one question of ListOffsets.
