@@ -3,6 +3,7 @@
 //! Times are of whole processes: from their start to the first Metadata answer, or to their end. Throughput is what
 //! Kafka's own perf tools say, the brokers taking turns; CPU time is what the system counted for the broker's process.
 
+pub mod compaction;
 pub mod partitions;
 
 use std::fs;

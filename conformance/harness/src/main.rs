@@ -30,6 +30,8 @@ fn main() -> ExitCode {
 enum Bench {
     /// Ottla beside Kafka.
     Kafka(bench::Size),
+    /// Compaction beside Kafka's, so many times.
+    Compaction(usize),
     /// Many partitions.
     Partitions(bench::partitions::Size),
 }
@@ -51,9 +53,12 @@ fn run() -> Result<Totals> {
                 bench = Some(match args.next().as_deref() {
                     Some("quick") => Bench::Kafka(bench::Size::QUICK),
                     Some("full") => Bench::Kafka(bench::Size::FULL),
+                    Some("compaction") => Bench::Compaction(3),
                     Some("partitions-once") => Bench::Partitions(bench::partitions::Size::ONCE),
                     Some("partitions") => Bench::Partitions(bench::partitions::Size::USUAL),
-                    other => bail!("--bench takes quick, full, partitions or partitions-once, not {other:?}"),
+                    other => bail!(
+                        "--bench takes quick, full, compaction, partitions or partitions-once, not {other:?}"
+                    ),
                 });
             }
             "--write-compat" => write_compat = true,
@@ -83,6 +88,7 @@ fn run() -> Result<Totals> {
     let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
     match bench {
         Some(Bench::Kafka(size)) => bench::run(&environment, size)?,
+        Some(Bench::Compaction(rounds)) => bench::compaction::run(&environment, rounds)?,
         Some(Bench::Partitions(size)) => bench::partitions::run(&environment, size)?,
         None => {}
     }

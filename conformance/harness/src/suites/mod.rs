@@ -2,7 +2,7 @@
 
 mod badinput;
 mod codec;
-mod compaction;
+pub(crate) mod compaction;
 mod container;
 mod crash;
 mod documents;

@@ -5,7 +5,7 @@
 //! often each broker looks does not matter. Time in the batches decides when segments end.
 
 mod transactions;
-mod world;
+pub(crate) mod world;
 mod written;
 
 use std::path::Path;

@@ -11,7 +11,7 @@ use ottla_protocol::messages::{
 use ottla_protocol::records::BatchBuilder;
 use ottla_protocol::{ProducerEpoch, ProducerId};
 
-use super::world::World;
+use super::world::{World, copy_dir};
 use super::{LIMIT, broker, same};
 use crate::environment::{Environment, Kind};
 use crate::jvm::Runner;
@@ -194,18 +194,4 @@ impl Producer {
 
 fn now_ms() -> Result<i64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64)
-}
-
-fn copy_dir(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_dir(&entry.path(), &to)?;
-        } else {
-            std::fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,18 +30,18 @@ const FETCH_VERSION: i16 = 12;
 /// The type of a topic's configuration.
 const TOPIC_RESOURCE: i8 = 2;
 
-pub(super) struct World {
-    pub(super) client: Client,
+pub(crate) struct World {
+    pub(crate) client: Client,
     data: PathBuf,
 }
 
 impl World {
-    pub(super) fn new(broker: &Broker<'_>) -> Result<World> {
+    pub(crate) fn new(broker: &Broker<'_>) -> Result<World> {
         let client = Client::open_patient(broker.port, Duration::from_secs(30))?;
         Ok(World { client, data: broker.data() })
     }
 
-    pub(super) fn create(&mut self, topic: &str, configs: &[(&str, &str)]) -> Result<()> {
+    pub(crate) fn create(&mut self, topic: &str, configs: &[(&str, &str)]) -> Result<()> {
         let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
             name: (*name).into(),
             value: Some((*value).into()),
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// `min.cleanable.dirty.ratio`: 1 is never, 0 is always.
-    pub(super) fn set_ratio(&mut self, topic: &str, ratio: &str) -> Result<()> {
+    pub(crate) fn set_ratio(&mut self, topic: &str, ratio: &str) -> Result<()> {
         let config = AlterableConfig {
             name: "min.cleanable.dirty.ratio".into(),
             value: Some(ratio.into()),
@@ -81,12 +81,12 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn produce(&mut self, topic: &str, batch: &[u8]) -> Result<()> {
+    pub(crate) fn produce(&mut self, topic: &str, batch: &[u8]) -> Result<()> {
         self.produce_in(None, topic, batch)
     }
 
     /// Produces, in a transaction or not.
-    pub(super) fn produce_in(
+    pub(crate) fn produce_in(
         &mut self,
         transactional_id: Option<&str>,
         topic: &str,
@@ -118,7 +118,7 @@ impl World {
         bail!("{topic} is not led")
     }
 
-    pub(super) fn delete_records(&mut self, topic: &str, offset: i64) -> Result<()> {
+    pub(crate) fn delete_records(&mut self, topic: &str, offset: i64) -> Result<()> {
         let partition = DeleteRecordsPartition { offset, ..Default::default() };
         let topic =
             DeleteRecordsTopic { name: topic.into(), partitions: vec![partition], ..Default::default() };
@@ -143,7 +143,7 @@ impl World {
 
     /// All batches and records of a topic and what ListOffsets says of them, a line each. What is the time of
     /// compaction, and so of the broker, is left out; so is the time of the append where it is the records'.
-    pub(super) fn everything_of(&mut self, topic: &str) -> Result<String> {
+    pub(crate) fn everything_of(&mut self, topic: &str) -> Result<String> {
         let mut text = String::new();
         let (start, end) = (self.list_offset(topic, -2)?.0, self.list_offset(topic, -1)?.0);
         writeln!(text, "start {start} end {end}")?;
@@ -237,7 +237,7 @@ impl World {
     }
 
     /// Base offsets and sizes of segments.
-    pub(super) fn segments(&self, topic: &str) -> Result<Vec<(i64, u64)>> {
+    pub(crate) fn segments(&self, topic: &str) -> Result<Vec<(i64, u64)>> {
         let mut segments = Vec::new();
         let folder = self.data.join(format!("{topic}-0"));
         for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
@@ -257,7 +257,7 @@ impl World {
     }
 
     /// Waits until all but the last segment is compacted, as the checkpoint says it.
-    pub(super) fn wait_until_compacted(&mut self, topic: &str, limit: Duration) -> Result<()> {
+    pub(crate) fn wait_until_compacted(&mut self, topic: &str, limit: Duration) -> Result<()> {
         self.wait_until(limit, &format!("{topic} is compacted"), |world| {
             let path = world.data.join("cleaner-offset-checkpoint");
             let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -268,7 +268,7 @@ impl World {
         })
     }
 
-    pub(super) fn wait_until(
+    pub(crate) fn wait_until(
         &mut self,
         limit: Duration,
         what: &str,
@@ -281,4 +281,19 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Copies a directory with everything in it.
+pub(crate) fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_dir(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
