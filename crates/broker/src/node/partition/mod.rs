@@ -420,7 +420,7 @@ impl Partition {
             let Some(region) = read.region else { return Ok(()) };
             let region = match region.verified() {
                 // It is known now, and met again.
-                Err(LogError::Corrupt { .. }) if self.reader.end_of_damage(next).is_some() => continue,
+                Err(LogError::Corrupt { .. }) if self.reader.load().end_of_damage(next).is_some() => continue,
                 verified => verified?,
             };
             let mut bytes = Vec::with_capacity(region.len());
