@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a developer's command tells how long it really took")]
 
 mod bench;
+mod chaos;
 mod codegen;
 mod compat;
 mod deny;
@@ -18,6 +19,7 @@ type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>)
 const COMMANDS: &[Command] = &[
     ("test", "install what the tests need and run them: [--only SUITE,...] [--list]", test::run),
     ("bench", "measure the figures of the project beside Kafka: [--quick|--full]", bench::run),
+    ("chaos", "the log under faults, long: log [--seeds N] [--first SEED] [--broken]", chaos::run),
     ("compat", "write the lists of COMPAT.md anew", compat::run),
     ("deny", "check licences, bans, duplicates and sources of dependencies", deny::run),
     ("tidy", "check what no compiler checks", tidy::run),

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         }
     }
     crate::setup::run(&[])?;
-    ensure!(cargo(&["build", "--package", "ottla-conformance", "--package", "ottla"])?, "the build fails");
+    crate::chaos::build_variants()?;
     let harness = harness_suites()?;
     let names: Vec<&str> =
         SUITES.iter().map(|suite| suite.0).chain(harness.iter().map(|(name, _)| name.as_str())).collect();

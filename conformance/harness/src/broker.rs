@@ -45,6 +45,8 @@ pub struct Broker<'e> {
     directory: PathBuf,
     properties: Vec<(String, String)>,
     jvm_flags: Vec<String>,
+    binary: Option<PathBuf>,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -76,6 +78,8 @@ impl<'e> Broker<'e> {
             directory: directory.to_path_buf(),
             properties: COMMON.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             jvm_flags,
+            binary: None,
+            variables: Vec::new(),
             child: None,
         }
     }
@@ -91,6 +95,18 @@ impl<'e> Broker<'e> {
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.properties.retain(|(k, _)| k != key);
         self.properties.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs another build of Ottla.
+    pub fn binary(mut self, path: &Path) -> Self {
+        self.binary = Some(path.to_path_buf());
+        self
+    }
+
+    /// Adds a variable to Ottla's environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -148,8 +164,9 @@ impl<'e> Broker<'e> {
     fn command(&self, properties: &Path) -> Command {
         match self.kind {
             Kind::Ottla => {
-                let mut command = Command::new(&self.environment.ottla);
+                let mut command = Command::new(self.binary.as_ref().unwrap_or(&self.environment.ottla));
                 command.arg("server").arg(properties).current_dir(&self.directory);
+                command.envs(self.variables.iter().map(|(name, value)| (name, value)));
                 command
             }
             Kind::Kafka => {

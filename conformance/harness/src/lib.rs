@@ -13,6 +13,7 @@
 pub mod batch;
 pub mod bench;
 pub mod broker;
+pub mod chaos;
 pub mod checker;
 pub mod client;
 pub mod clients;

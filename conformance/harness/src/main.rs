@@ -1,4 +1,4 @@
-//! `ottla-conformance [--under-test ottla|kafka] [--bench WHAT] [--write-compat] SUITE...`: runs suites; the exit code tells whether
+//! `ottla-conformance [--under-test ottla|kafka] [--bench WHAT] [--write-compat] [--chaos FIRST COUNT [--broken]] SUITE...`: runs suites; the exit code tells whether
 //! all cases passed.
 #![forbid(unsafe_code)]
 
@@ -41,6 +41,7 @@ fn run() -> Result<Totals> {
     let mut chosen = Vec::new();
     let mut bench = None;
     let mut write_compat = false;
+    let (mut chaos, mut broken) = (None, false);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -62,6 +63,12 @@ fn run() -> Result<Totals> {
                 });
             }
             "--write-compat" => write_compat = true,
+            "--chaos" => {
+                let mut number =
+                    || -> Result<u64> { Ok(args.next().context("--chaos FIRST COUNT")?.parse()?) };
+                chaos = Some((number()?, number()?));
+            }
+            "--broken" => broken = true,
             "--list" => {
                 for suite in SUITES {
                     println!("{}\t{}", suite.name, suite.what);
@@ -97,6 +104,14 @@ fn run() -> Result<Totals> {
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
     let mut totals = Totals::default();
+    if let Some((first, seeds)) = chaos {
+        let mut report = Report::new("chaos");
+        match broken {
+            false => ottla_conformance::chaos::log(&environment, first, seeds, &mut report)?,
+            true => ottla_conformance::chaos::broken(&environment, first, &mut report)?,
+        }
+        totals += report.finish();
+    }
     for suite in chosen {
         println!("{}: {}", suite.name, suite.what);
         let mut report = Report::new(suite.name);

@@ -177,7 +177,11 @@ impl Log {
             make_missing(&segment)?;
         }
         let file = segment.files.get(Kind::Log).map_err(segment.files.io("open", Kind::Log))?;
-        if let Err(error) = write_all_at(&*file, head, body, position.into()) {
+        #[cfg(not(feature = "broken-ack-before-write"))]
+        let written = write_all_at(&*file, head, body, position.into());
+        #[cfg(feature = "broken-ack-before-write")]
+        let written = write_late(&file, [head, body].concat(), position.into());
+        if let Err(error) = written {
             // What was written of it must not be found there after a crash. If it cannot be cut off now, it is
             // overwritten by the next append, or cut off when the segment is done.
             self.active.is_ragged = file.set_len(position.into()).is_err();
@@ -337,6 +341,21 @@ pub(crate) fn tell_ends(segments: &[Arc<Segment>], end_offset: Offset) {
     for (segment, end) in segments.iter().zip(ends) {
         segment.ends_at(end);
     }
+}
+
+/// Breaks a promise on purpose: says that it has written, and writes a while later.
+#[cfg(feature = "broken-ack-before-write")]
+fn write_late(file: &Arc<dyn crate::disk::DiskFile>, bytes: Vec<u8>, position: u64) -> std::io::Result<()> {
+    let (file, end) = (file.clone(), position + bytes.len() as u64);
+    if position < 4096 {
+        return write_all_at(&*file, &bytes, &[], position);
+    }
+    file.set_len(end.max(file.size()?))?;
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write_all_at(&*file, &bytes, &[], position).expect("a disk that works");
+    });
+    Ok(())
 }
 
 /// Makes the files of an empty segment. A JVM that misses an index after a crash recovers that segment before the ones

@@ -111,7 +111,8 @@ pub(crate) fn recover_segment(
         examined.take_note(position, header)
     })?;
     let mut damage = Vec::new();
-    if trouble.is_some() && is_followed(segment, sound_end, len, bounds)? {
+    let looks_on = !cfg!(feature = "broken-cut-at-first-bad-batch");
+    if trouble.is_some() && looks_on && is_followed(segment, sound_end, len, bounds)? {
         *epochs = epochs_before;
         examined = Examined::new(segment, index_interval_bytes);
         let Survey { runs, damage: found } = survey(segment, len, bounds, &landmarks)?;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A topic's partition, as `topic-partition`.
 pub type Key = String;
@@ -18,7 +18,7 @@ pub type Key = String;
 pub type Value = String;
 
 /// What an operation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Records are produced.
@@ -33,12 +33,14 @@ pub enum Kind {
     Subscribe,
     /// Offsets are committed for a group.
     Commit,
-    /// The client was killed; a number is never used again.
+    /// First and last offsets were asked for, or a log start was moved.
+    ListOffsets,
+    /// The client was killed; a number is never used again. Of number 2⁶⁴−1, the broker was.
     Crash,
 }
 
 /// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It happened.
@@ -50,7 +52,7 @@ pub enum Outcome {
 }
 
 /// Part of an operation.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// A value was sent; the broker said where it lies, or nothing.
@@ -60,7 +62,7 @@ pub enum Step {
 }
 
 /// One operation of one client.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Op {
     /// The client.
     #[serde(rename = "proc")]
@@ -83,9 +85,15 @@ pub struct Op {
     /// The group, of polls and commits of its members.
     #[serde(default)]
     pub group: Option<String>,
-    /// Commits: the next offset to be read, by key.
+    /// Commits: the next offset to be read, by key. Of list-offsets: the offset after the last that may be read.
     #[serde(default)]
     pub offsets: BTreeMap<Key, i64>,
+    /// List-offsets: the first offset, by key.
+    #[serde(default)]
+    pub earliest: BTreeMap<Key, i64>,
+    /// Polls: base offset and leader epoch of each batch, by key.
+    #[serde(default)]
+    pub epochs: BTreeMap<Key, Vec<(i64, i32)>>,
     /// Assign and subscribe: the partitions.
     #[serde(default)]
     pub keys: Vec<Key>,
@@ -126,6 +134,16 @@ pub fn parse(text: &str) -> Result<Vec<Op>> {
     lines
         .map(|line| serde_json::from_str(line).with_context(|| line.chars().take(200).collect::<String>()))
         .collect()
+}
+
+/// The operations as JSON lines, to be kept with a failure.
+pub fn write(history: &[Op]) -> Result<String> {
+    let mut text = String::new();
+    for op in history {
+        text.push_str(&serde_json::to_string(op)?);
+        text.push('\n');
+    }
+    Ok(text)
 }
 
 /// The histories of several clients as one, in the order in which operations completed.

@@ -10,6 +10,7 @@
 
 mod groups;
 pub mod history;
+mod offsets;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,9 @@ pub struct Rules {
     pub transactional: bool,
     /// Everything was read again after the last fault: an acknowledged value that nobody read is lost.
     pub complete: bool,
+    /// The client that read everything from the start after the last fault. What others had read before must be there
+    /// for it, too.
+    pub last_reader: Option<u64>,
 }
 
 /// Anomalies by name; each with what was seen.
@@ -42,10 +46,32 @@ pub fn check(history: &[Op], rules: Rules) -> Anomalies {
     order.check_sends(history, rules, &mut found);
     order.check_polls(history, rules, &mut found);
     groups::check(history, &order, &mut found);
+    offsets::check(history, &mut found);
+    if let Some(reader) = rules.last_reader {
+        offsets::check_kept(history, reader, &mut found);
+    }
     if rules.transactional {
         transactions::check(history, &order, &mut found);
     }
     found.0
+}
+
+/// Why a history shows nothing, if it shows nothing: too little was done, or too little while there were faults.
+pub fn inconclusive(history: &[Op], sends_min: usize) -> Option<String> {
+    let sends = || history.iter().filter(|op| op.kind == Kind::Send && op.outcome == Outcome::Ok);
+    let all: usize = sends().map(|op| op.steps.len()).sum();
+    if all < sends_min {
+        return Some(format!("only {all} records were acknowledged, not {sends_min}"));
+    }
+    let crashes: Vec<u64> = history
+        .iter()
+        .filter(|op| op.process == u64::MAX && op.kind == Kind::Crash)
+        .map(|op| op.returned)
+        .collect();
+    let (Some(first), Some(last)) = (crashes.first(), crashes.last()) else { return None };
+    let between = sends().filter(|op| (first..last).contains(&&op.returned)).count();
+    let few = crashes.len() > 1 && between < 10;
+    few.then(|| format!("only {between} sends were acknowledged between the first fault and the last"))
 }
 
 /// The anomalies as lines, at most `each` of a kind.

@@ -17,6 +17,8 @@ pub(super) struct Order<'h> {
     pub(super) logs: BTreeMap<&'h Key, BTreeMap<i64, BTreeSet<&'h Value>>>,
     /// Per key and value: its place in the dense order of occupied offsets.
     places: HashMap<(&'h Key, &'h Value), usize>,
+    /// Below these, records were deleted on purpose.
+    starts: HashMap<&'h Key, i64>,
 }
 
 impl<'h> Order<'h> {
@@ -28,10 +30,15 @@ impl<'h> Order<'h> {
             seen: HashMap::new(),
             logs: BTreeMap::new(),
             places: HashMap::new(),
+            starts: HashMap::new(),
         };
         for (at, op) in history.iter().enumerate() {
             for (key, value, _) in op.sends() {
                 order.writers.insert((key, value), at);
+            }
+            for (key, earliest) in &op.earliest {
+                let start = order.starts.entry(key).or_default();
+                *start = (*start).max(*earliest);
             }
             for (key, records) in op.polls() {
                 for (offset, value) in records {
@@ -66,7 +73,8 @@ impl<'h> Order<'h> {
             }
         }
         for ((key, value), _) in self.readers.iter().filter(|(name, _)| !self.writers.contains_key(*name)) {
-            found.add("phantom", format!("{key} {value} was sent by nobody"));
+            let name = if value.starts_with("mangled") { "mangled" } else { "phantom" };
+            found.add(name, format!("{key} {value} was sent by nobody"));
         }
     }
 
@@ -97,11 +105,13 @@ impl<'h> Order<'h> {
         for (&key, log) in &self.logs {
             // Everything below the highest place that anybody read was there to be read.
             let read = |values: &BTreeSet<&Value>| values.iter().any(|value| self.was_seen(key, value));
+            let start = self.starts.get(key).copied().unwrap_or(0);
             let highest = log.iter().rev().find(|(_, values)| read(values)).map(|(offset, _)| *offset);
             for (&offset, values) in log {
                 for &value in values {
                     offsets.entry((key, value)).or_default().push(offset);
-                    if highest.is_some_and(|highest| offset <= highest) && !self.was_seen(key, value) {
+                    let was_there = offset >= start && highest.is_some_and(|highest| offset <= highest);
+                    if was_there && !self.was_seen(key, value) {
                         found.add("lost-write", format!("{key} {value} at {offset}, nobody read it"));
                     }
                 }

@@ -15,6 +15,8 @@ fn op(process: u64, kind: Kind, outcome: Outcome, steps: Vec<Step>) -> Op {
         steps,
         group: None,
         offsets: BTreeMap::new(),
+        earliest: BTreeMap::new(),
+        epochs: BTreeMap::new(),
         keys: Vec::new(),
         rebalanced: Vec::new(),
     }
@@ -46,7 +48,8 @@ fn commit(process: u64, offset: i64) -> Op {
     Op { group: Some("g".to_owned()), offsets, ..op(process, Kind::Commit, Outcome::Ok, Vec::new()) }
 }
 
-const STRICT: Rules = Rules { idempotent: true, subscribed: false, transactional: false, complete: true };
+const STRICT: Rules =
+    Rules { idempotent: true, subscribed: false, transactional: false, complete: true, last_reader: None };
 
 /// Runs the history with the place of each operation as its time.
 fn expect(rules: Rules, mut history: Vec<Op>, names: &[&str]) {
@@ -292,4 +295,97 @@ fn every_single_break_of_a_clean_history_is_found() {
         times(&mut back);
         assert!(check(&back, STRICT).contains_key("commit-loss"), "{at}");
     }
+}
+
+fn list_offsets(process: u64, earliest: i64, latest: i64) -> Op {
+    let at = |offset| BTreeMap::from([("x".to_owned(), offset)]);
+    let op = op(process, Kind::ListOffsets, Outcome::Ok, Vec::new());
+    Op { earliest: at(earliest), offsets: at(latest), ..op }
+}
+
+fn with_epochs(op: Op, epochs: &[(i64, i32)]) -> Op {
+    Op { epochs: BTreeMap::from([("x".to_owned(), epochs.to_vec())]), ..op }
+}
+
+fn broker_dies() -> Op {
+    op(u64::MAX, Kind::Crash, Outcome::Ok, Vec::new())
+}
+
+#[test]
+fn an_end_before_what_was_acknowledged_is_found() {
+    let history =
+        |latest| vec![send(0, 1, 0), send(0, 2, 1), list_offsets(1, 0, latest), poll(2, &[(0, 1), (1, 2)])];
+    expect(STRICT, history(2), &[]);
+    expect(STRICT, history(1), &["list-offsets"]);
+}
+
+#[test]
+fn a_start_that_goes_back_is_found_unless_the_broker_died() {
+    let history = || vec![send(0, 1, 0), poll(2, &[(0, 1)]), list_offsets(1, 1, 1), list_offsets(1, 0, 1)];
+    expect(STRICT, history(), &["list-offsets"]);
+    let mut died = history();
+    died.insert(3, broker_dies());
+    expect(STRICT, died, &[]);
+}
+
+#[test]
+fn epochs_that_decrease_are_found() {
+    let history = |epoch| {
+        let polled = with_epochs(poll(2, &[(0, 1), (1, 2)]), &[(0, 5), (1, epoch)]);
+        vec![send(0, 1, 0), send(0, 2, 1), polled]
+    };
+    expect(STRICT, history(5), &[]);
+    expect(STRICT, history(4), &["epoch-order"]);
+}
+
+#[test]
+fn bytes_that_changed_are_found() {
+    let mangled = Step::Poll(BTreeMap::from([("x".to_owned(), vec![(0, "mangled 00".to_owned())])]));
+    expect(STRICT, vec![op(1, Kind::Poll, Outcome::Ok, vec![mangled])], &["mangled"]);
+}
+
+#[test]
+fn what_a_last_reader_does_not_find_is_lost() {
+    let rules = Rules { last_reader: Some(9), ..STRICT };
+    let history = |start| {
+        vec![
+            send(0, 1, 0),
+            send(0, 2, 1),
+            poll(2, &[(0, 1), (1, 2)]),
+            list_offsets(9, start, 2),
+            poll(9, &[(1, 2)]),
+        ]
+    };
+    expect(rules, history(1), &[]);
+    expect(rules, history(0), &["lost-acknowledged", "vanished"]);
+    // Another value took its place: what was read before is gone all the same.
+    let other = vec![
+        op(0, Kind::Send, Outcome::Info, vec![sent("x", 1, None)]),
+        poll(2, &[(0, 1)]),
+        send(5, 2, 0),
+        list_offsets(9, 0, 1),
+        poll(9, &[(0, 2)]),
+    ];
+    expect(rules, other, &["inconsistent-offset", "vanished"]);
+}
+
+#[test]
+fn a_history_of_little_is_inconclusive() {
+    let history =
+        vec![send(0, 1, 0), broker_dies(), send(0, 2, 1), broker_dies(), poll(1, &[(0, 1), (1, 2)])];
+    assert!(super::inconclusive(&history, 3).is_some());
+    assert!(super::inconclusive(&history[..1], 1).is_none());
+    let mut idle = history;
+    for (at, op) in idle.iter_mut().enumerate() {
+        op.returned = at as u64;
+    }
+    assert!(super::inconclusive(&idle, 1).is_some(), "nothing was done between the faults");
+}
+
+#[test]
+fn a_history_is_read_as_it_was_written() {
+    let history =
+        vec![send(0, 1, 0), with_epochs(poll(1, &[(0, 1)]), &[(0, 3)]), list_offsets(1, 0, 1), commit(1, 1)];
+    let again = history::parse(&history::write(&history).unwrap()).unwrap();
+    assert_eq!(format!("{again:?}"), format!("{history:?}"));
 }

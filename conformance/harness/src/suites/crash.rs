@@ -109,7 +109,13 @@ fn kills(
     let sent = history.iter().filter(|op| op.kind == Kind::Send && op.outcome == Outcome::Ok).count();
     println!("      {sent} records acknowledged, {} kills", kill_count(broker.kind));
     ensure!(sent >= 1_000, "only {sent} records were acknowledged: nothing is shown");
-    let rules = Rules { idempotent: true, subscribed: false, transactional: false, complete: true };
+    let rules = Rules {
+        idempotent: true,
+        subscribed: false,
+        transactional: false,
+        complete: true,
+        ..Rules::default()
+    };
     let anomalies = checker::check(&history, rules);
     ensure!(anomalies.is_empty(), "{}", checker::describe(&anomalies, 5));
     broker.check_alive()

@@ -68,7 +68,13 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
             let read = |op: &Op| op.kind == Kind::Poll && clients.library(op.process) == library;
             ensure!(history.iter().any(read), "no member of {library:?} read anything");
         }
-        let rules = Rules { idempotent: true, subscribed: true, transactional: false, complete: true };
+        let rules = Rules {
+            idempotent: true,
+            subscribed: true,
+            transactional: false,
+            complete: true,
+            ..Rules::default()
+        };
         let anomalies = checker::check(&history, rules);
         ensure!(anomalies.is_empty(), "{}", checker::describe(&anomalies, 5));
         Ok(())

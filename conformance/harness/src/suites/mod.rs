@@ -1,6 +1,7 @@
 //! The suites, in the order in which they run.
 
 mod badinput;
+mod chaos;
 mod codec;
 pub(crate) mod compaction;
 mod container;
@@ -50,6 +51,7 @@ pub const SUITES: &[Suite] = &[
         "what compaction leaves, and what becomes of compressed batches, is what Kafka's leaves",
         compaction::run,
     ),
+    suite("chaos", "kills, power cuts and failing disks under load, judged by the checker", chaos::run),
     suite("groups", "members of four libraries come and go while records pass", groups::run),
 ];
 

@@ -165,6 +165,9 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        if cfg!(feature = "broken-no-fsync") {
+            return Ok(());
+        }
         self.0.sync_data()
     }
 

@@ -1,0 +1,279 @@
+//! Disks that fail: what clients get then, and what must hold afterwards. Each case has a broker of its own, whose disk
+//! calls go through a library that makes them fail.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use anyhow::{Context, Result, bail, ensure};
+use ottla_protocol::error::ErrorCode;
+
+use super::load::{Produced, Single};
+use super::power::FaultFs;
+use crate::broker::Broker;
+use crate::environment::Environment;
+use crate::jvm::Runner;
+use crate::raw;
+
+/// The error numbers of Linux.
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// A name that says what is shown, and how.
+pub(crate) type Case = (&'static str, fn(&mut Bench<'_>) -> Result<()>);
+
+/// All cases.
+pub(crate) const CASES: &[Case] = &[
+    ("a_sync_that_fails_acknowledges_nothing_and_is_never_trusted_again", failed_sync),
+    ("a_full_disk_refuses_and_recovers_by_itself", full_disk),
+    ("a_disk_that_fails_to_write_refuses_and_keeps_what_was_acknowledged", failed_write),
+    ("a_disk_that_fails_to_read_answers_an_error_and_no_other_bytes", failed_read),
+    ("short_writes_make_no_difference", short_writes),
+    ("a_stalled_sync_holds_up_its_own_partition_only", stalled_sync),
+];
+
+/// Runs a case.
+pub(crate) fn run(environment: &Environment, binary: &Path, case: &Case) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let broker = Broker::ottla(environment, directory.path()).binary(binary);
+    let faultfs = FaultFs::new(environment, directory.path(), &broker.data())?;
+    let mut bench = Bench { broker: faultfs.around(broker, true), runner: Runner::new(environment), faultfs };
+    bench.broker.start(&mut bench.runner)?;
+    let result = (case.1)(&mut bench);
+    result.map_err(|error| {
+        let log = bench.broker.log().unwrap_or_default();
+        error.context(crate::process::tail(&log, 1500).to_owned())
+    })
+}
+
+/// What [`damage`] says when records behind the damage are gone.
+pub(crate) const CUT_AWAY: &str = "cut away";
+
+/// A bit below what was flushed turns over while the broker is down: what lies behind it is still there afterwards, and
+/// what it hit is answered with an error.
+pub(crate) fn damage(environment: &Environment, binary: &Path) -> Result<()> {
+    const RECORDS: usize = 60;
+    let directory = tempfile::tempdir()?;
+    let mut broker = Broker::ottla(environment, directory.path()).binary(binary);
+    let mut runner = Runner::new(environment);
+    broker.start(&mut runner)?;
+    let mut client = Single::open(broker.port)?;
+    client.create("damaged", &[("flush.messages", "1")])?;
+    for number in 0..RECORDS {
+        let produced = client.produce("damaged", &format!("damaged {number}"), -1)?;
+        ensure!(produced == Produced::At(number as i64), "{produced:?}");
+    }
+    broker.kill()?;
+    let path = broker.data().join("damaged-0/00000000000000000000.log");
+    let mut bytes = fs::read(&path)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&path, bytes)?;
+    broker.start(&mut runner)?;
+    let mut client = Single::open(broker.port)?;
+    let mut unreadable = 0;
+    for offset in 0..RECORDS {
+        match client.read_at("damaged", offset as i64) {
+            Ok(values) => {
+                let expected = format!("damaged {offset}");
+                ensure!(
+                    values.first() == Some(&expected),
+                    "{CUT_AWAY}: {:?} at offset {offset}",
+                    values.first()
+                );
+            }
+            Err(error) => {
+                unreadable += 1;
+                ensure!(unreadable <= 2, "{CUT_AWAY}: offset {offset}: {error:#}");
+            }
+        }
+    }
+    ensure!(unreadable > 0, "the damage was answered as data");
+    let produced = client.produce("damaged", "goes on", -1)?;
+    ensure!(produced == Produced::At(RECORDS as i64), "{CUT_AWAY}: the next record is {produced:?}");
+    broker.check_alive()
+}
+
+/// A broker over a disk that can be made to fail.
+pub(crate) struct Bench<'e> {
+    broker: Broker<'e>,
+    runner: Runner<'e>,
+    faultfs: FaultFs,
+}
+
+impl Bench<'_> {
+    fn client(&self) -> Result<Single> {
+        Single::open(self.broker.port)
+    }
+
+    /// The power goes, and the broker starts again on a disk that works.
+    fn cut_power(&mut self) -> Result<()> {
+        self.broker.kill()?;
+        self.faultfs.set_faults("")?;
+        self.faultfs.cut_power(1)?;
+        self.broker.start(&mut self.runner)?;
+        Ok(())
+    }
+}
+
+/// Sends until something is refused; the values that were acknowledged before.
+fn until_refused(client: &mut Single, topic: &str, limit: u32) -> Result<(Vec<String>, Produced)> {
+    let mut acknowledged = Vec::new();
+    for number in 0..limit {
+        let value = format!("{topic} {number}");
+        match client.produce(topic, &value, -1)? {
+            Produced::At(_) => acknowledged.push(value),
+            refused => return Ok((acknowledged, refused)),
+        }
+    }
+    bail!("{limit} records were acknowledged, none was refused")
+}
+
+fn storage_error(refused: &Produced) -> Result<()> {
+    match refused {
+        Produced::Refused(ErrorCode::KafkaStorageError | ErrorCode::NotLeaderOrFollower) | Produced::Lost => {
+            Ok(())
+        }
+        other => bail!("{other:?}, not KAFKA_STORAGE_ERROR"),
+    }
+}
+
+/// What was acknowledged is there, in its order; more may be.
+fn contains(found: &[String], acknowledged: &[String]) -> Result<()> {
+    let mut rest = found.iter();
+    for value in acknowledged {
+        ensure!(rest.any(|found| found == value), "{value:?} was acknowledged and is not there");
+    }
+    Ok(())
+}
+
+fn failed_sync(bench: &mut Bench<'_>) -> Result<()> {
+    let mut client = bench.client()?;
+    client.create("synced", &[("flush.messages", "1")])?;
+    for number in 0..20 {
+        client.produce("synced", &format!("synced before {number}"), -1)?;
+    }
+    bench.faultfs.set_faults(&format!("sync 3 1 errno {EIO} synced-0\n"))?;
+    let (acknowledged, refused) = until_refused(&mut client, "synced", 50)?;
+    storage_error(&refused)?;
+    // The disk would take the next sync. Nobody may believe it: the only directory is gone, and the broker with it.
+    for number in 0..20 {
+        if let Ok(Produced::At(offset)) =
+            bench.client().and_then(|mut c| c.produce("synced", &format!("after {number}"), -1))
+        {
+            bail!("acknowledged at {offset} after a sync had failed");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    bench.cut_power()?;
+    let found = bench.client()?.read_all("synced")?;
+    contains(&found, &acknowledged)?;
+    let mut client = bench.client()?;
+    ensure!(matches!(client.produce("synced", "goes on", -1)?, Produced::At(_)), "nothing can be appended");
+    Ok(())
+}
+
+fn full_disk(bench: &mut Bench<'_>) -> Result<()> {
+    let mut client = bench.client()?;
+    client.create("full", &[])?;
+    bench.faultfs.set_faults(&format!("write 10 1000000 errno {ENOSPC} full-0\n"))?;
+    let (mut acknowledged, refused) = until_refused(&mut client, "full", 100)?;
+    ensure!(
+        refused == Produced::Refused(ErrorCode::KafkaStorageError),
+        "{refused:?}, not KAFKA_STORAGE_ERROR"
+    );
+    contains(&client.read_all("full")?, &acknowledged).context("while the disk is full")?;
+    client.delete_records("full", 3).context("while the disk is full")?;
+    bench.faultfs.set_faults("")?;
+    let begun = Instant::now();
+    loop {
+        match client.produce("full", "there is room again", -1)? {
+            Produced::At(_) => break,
+            refused => {
+                ensure!(begun.elapsed() < Duration::from_secs(30), "{refused:?} although there is room")
+            }
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    acknowledged.drain(..3);
+    acknowledged.push("there is room again".to_owned());
+    ensure!(client.read_all("full")? == acknowledged, "something else is there than was acknowledged");
+    bench.broker.check_alive()
+}
+
+fn failed_write(bench: &mut Bench<'_>) -> Result<()> {
+    let mut client = bench.client()?;
+    client.create("write", &[("flush.messages", "1")])?;
+    bench.faultfs.set_faults(&format!("write 10 1000000 errno {EIO} write-0\n"))?;
+    let (acknowledged, refused) = until_refused(&mut client, "write", 100)?;
+    storage_error(&refused)?;
+    bench.cut_power()?;
+    contains(&bench.client()?.read_all("write")?, &acknowledged)
+}
+
+fn failed_read(bench: &mut Bench<'_>) -> Result<()> {
+    let mut client = bench.client()?;
+    client.create("read", &[("flush.messages", "1")])?;
+    let mut sent = Vec::new();
+    for number in 0..50 {
+        sent.push(format!("read {number}"));
+        client.produce("read", &sent[number], -1)?;
+    }
+    bench.faultfs.set_faults(&format!("read 0 1000000 errno {EIO} read-0\n"))?;
+    // An error, or the connection closed in the middle of an answer; never other records.
+    if let Ok(found) = bench.client()?.read_all("read") {
+        ensure!(found == sent, "other records than were sent");
+    }
+    bench.cut_power()?;
+    ensure!(bench.client()?.read_all("read")? == sent, "the records are not all there");
+    Ok(())
+}
+
+fn short_writes(bench: &mut Bench<'_>) -> Result<()> {
+    bench.faultfs.set_faults("write 0 100000 short 0 /\n")?;
+    let mut client = bench.client()?;
+    client.create("short", &[("flush.messages", "1")])?;
+    let mut sent = Vec::new();
+    for number in 0..60 {
+        sent.push(format!("short {number} {}", "x".repeat(number * 37)));
+        ensure!(matches!(client.produce("short", &sent[number], -1)?, Produced::At(_)), "refused");
+    }
+    ensure!(client.read_all("short")? == sent, "other records than were sent");
+    bench.cut_power()?;
+    ensure!(bench.client()?.read_all("short")? == sent, "other records than were sent, after a start");
+    Ok(())
+}
+
+fn stalled_sync(bench: &mut Bench<'_>) -> Result<()> {
+    const STALL: Duration = Duration::from_secs(6);
+    let mut client = bench.client()?;
+    client.create("stalled", &[("flush.messages", "1")])?;
+    client.create("free", &[("flush.messages", "1")])?;
+    client.produce("stalled", "before", -1)?;
+    client.produce("free", "before", -1)?;
+    bench.faultfs.set_faults(&format!("sync 0 1 stall {} stalled-0\n", STALL.as_millis()))?;
+    let port = bench.broker.port;
+    let waiting = thread::spawn(move || -> Result<Duration> {
+        let begun = Instant::now();
+        Single::open(port)?.produce("stalled", "waits", -1)?;
+        Ok(begun.elapsed())
+    });
+    thread::sleep(Duration::from_millis(300));
+    let mut slowest = Duration::ZERO;
+    for number in 0..50 {
+        let begun = Instant::now();
+        let produced = client.produce("free", &format!("free {number}"), -1)?;
+        ensure!(matches!(produced, Produced::At(_)), "{produced:?} by a partition whose disk does not stall");
+        slowest = slowest.max(begun.elapsed());
+        ensure!(raw::serves_metadata(port), "the broker does not answer Metadata");
+    }
+    ensure!(!waiting.is_finished(), "the stalled partition has answered before its disk did");
+    ensure!(slowest < Duration::from_secs(1), "another partition waited {slowest:?}");
+    let waited = waiting.join().expect("the waiting client does not panic")?;
+    ensure!(
+        waited >= STALL - Duration::from_millis(500),
+        "answered after {waited:?}, the disk after {STALL:?}"
+    );
+    fs::metadata(bench.broker.data())?;
+    bench.broker.check_alive()
+}
