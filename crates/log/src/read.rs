@@ -200,21 +200,40 @@ impl LogReader {
         upper_bound: Offset,
         min_one_batch: bool,
     ) -> Result<Read, LogError> {
-        let view = self.view();
+        loop {
+            let view = self.view();
+            let read = self.read_view(&view, start, max_bytes, upper_bound, min_one_batch);
+            let is_missing = matches!(&read, Err(LogError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound);
+            // Deleted or compacted, and removed, since the view was taken.
+            if !is_missing || Arc::ptr_eq(&view.segments, &self.view().segments) {
+                return read;
+            }
+        }
+    }
+
+    fn read_view(
+        &self,
+        view: &View,
+        start: Offset,
+        max_bytes: u32,
+        upper_bound: Offset,
+        min_one_batch: bool,
+    ) -> Result<Read, LogError> {
         if start < view.log_start_offset || start > view.end_offset {
-            return Err(self.out_of_range(start, &view));
+            return Err(self.out_of_range(start, view));
         }
         let nothing = Read { region: None, is_first_batch_too_large: false };
         let upper_bound = upper_bound.min(view.end_offset);
         if start >= upper_bound {
             return Ok(nothing);
         }
-        let (index, first) = match self.find(&view, start)? {
+        let (index, first) = match self.find(view, start)? {
             Some((index, Found::Batch(place))) => (index, place),
             Some((index, Found::Damaged(damage))) => return Err(view.segments[index].corrupt(&damage)),
             Some((_, Found::Beyond)) | None => return Ok(nothing),
         };
-        let limit = self.limit(&view, index, upper_bound)?;
+        let limit = self.limit(view, index, upper_bound)?;
         let limit = view.segments[index].sound_up_to(first.position).map_or(limit, |sound| sound.min(limit));
         let available = limit.saturating_sub(first.position);
         if first.base_offset >= upper_bound || available == 0 {
@@ -226,13 +245,7 @@ impl LogReader {
         let len = available.min(max_bytes.max(first.size));
         let segment = &view.segments[index];
         let files = segment.files.clone();
-        let file = match files.get(Kind::Log) {
-            // Removed since the view was taken.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && files.is_deleted() => {
-                return Err(self.out_of_range(start, &self.view()));
-            }
-            other => other.map_err(files.io("open", Kind::Log))?,
-        };
+        let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
         let region = FileRegion {
             file,
             segment: segment.clone(),
