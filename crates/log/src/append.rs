@@ -188,6 +188,7 @@ impl Log {
             return Err(segment.files.io("append to", Kind::Log)(error));
         }
         self.durable.names_changed |= position == 0;
+        self.durable.epochs_changed |= std::mem::take(&mut self.durable.epoch_is_empty);
         for header in headers {
             self.take_note(&segment, header)?;
         }

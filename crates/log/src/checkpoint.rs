@@ -87,10 +87,10 @@ pub(crate) fn read_epochs(disk: &dyn Disk, dir: &Path) -> io::Result<EpochCache>
     Ok(cache)
 }
 
-/// Replaces the epochs of a log; the file itself is durable afterwards, its name once the directory is synced.
-pub(crate) fn write_epochs(disk: &dyn Disk, dir: &Path, epochs: &EpochCache) -> io::Result<()> {
+/// Replaces the epochs of a log; if `sync`, the file itself is durable afterwards, its name once the directory is synced.
+pub(crate) fn write_epochs(disk: &dyn Disk, dir: &Path, epochs: &EpochCache, sync: bool) -> io::Result<()> {
     let lines = epochs.entries().iter().map(|entry| format!("{} {}", entry.epoch, entry.start_offset));
-    replace_file_unsynced(disk, &dir.join(names::LEADER_EPOCH_CHECKPOINT), format(lines).as_bytes(), true)
+    replace_file_unsynced(disk, &dir.join(names::LEADER_EPOCH_CHECKPOINT), format(lines).as_bytes(), sync)
 }
 
 /// The topic id of a log; `None` if there is no file, or an empty one that a power failure left.

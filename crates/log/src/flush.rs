@@ -57,7 +57,7 @@ impl Flush {
                 .map_err(self.shared.dir.io("write the topic id in", &dir))?;
         }
         if let Some(epochs) = &self.epochs {
-            checkpoint::write_epochs(disk, &dir, epochs)
+            checkpoint::write_epochs(disk, &dir, epochs, true)
                 .map_err(self.shared.dir.io("write the epochs in", &dir))?;
         }
         for (segment, is_done) in &self.segments {

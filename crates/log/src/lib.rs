@@ -19,6 +19,7 @@
 mod append;
 mod checkpoint;
 pub mod cleaner;
+mod close;
 mod config;
 mod damage;
 pub mod disk;

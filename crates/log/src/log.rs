@@ -91,6 +91,8 @@ pub(crate) struct Durable {
     pub(crate) dir_made: bool,
     pub(crate) topic_id_written: bool,
     pub(crate) epochs_changed: bool,
+    /// So did they, but of the epoch that is new there is no batch yet.
+    pub(crate) epoch_is_empty: bool,
     /// Counts truncations: what was flushed before one says nothing about what was appended after it.
     pub(crate) truncations: u64,
     /// A sync failed: what the kernel holds is not what the disk holds, and later syncs would not tell. Or the log was
@@ -194,32 +196,12 @@ impl Log {
         }
     }
 
-    /// Notes that a leader's epoch begins at the end of the log. It is written with the next flush: recovery knows the
-    /// epochs of all batches after the recovery point from the batches.
+    /// Notes that a leader's epoch begins at the end of the log. It is written with the first flush after an append in
+    /// that epoch: recovery knows the epochs of all batches after the recovery point from the batches, and an epoch
+    /// without batches is forgotten when the log is opened again.
     pub fn assign_epoch(&mut self, epoch: ottla_protocol::LeaderEpoch) {
         let start_offset = self.log_end_offset();
-        self.durable.epochs_changed |= self.shared.epochs.write().assign(epoch, start_offset);
-    }
-
-    /// Makes the files what the next process expects, durably. Call [`flush`](Log::flush) before it; an error leaves
-    /// the log as it is, to be recovered when it is opened again.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn close(&mut self) -> Result<(), LogError> {
-        self.check_online()?;
-        if self.durable.is_untouched {
-            return Ok(());
-        }
-        self.finish_active(true)?;
-        self.write_epochs()?;
-        if std::mem::take(&mut self.durable.names_changed) {
-            self.sync_names()?;
-        }
-        for segment in self.segments().iter() {
-            segment.files.close();
-        }
-        Ok(())
+        self.durable.epoch_is_empty |= self.shared.epochs.write().assign(epoch, start_offset);
     }
 
     /// Renames the log's directory so that it is no longer a partition's, as the first step of removing it: the name
@@ -306,20 +288,6 @@ impl Log {
             self.active.is_ragged = true;
             segment.files.io("cut", Kind::Log)(error)
         })
-    }
-
-    pub(crate) fn write_epochs(&mut self) -> Result<(), LogError> {
-        if !std::mem::take(&mut self.durable.epochs_changed) {
-            return Ok(());
-        }
-        let epochs = self.epochs();
-        let dir = self.dir();
-        checkpoint::write_epochs(self.context.disk(), &dir, &epochs).map_err(|error| {
-            self.durable.epochs_changed = true;
-            self.shared.dir.io("write the epochs in", &dir)(error)
-        })?;
-        self.durable.names_changed = true;
-        Ok(())
     }
 }
 

@@ -544,6 +544,7 @@ impl<'o> Opening<'o> {
                 dir_made: false,
                 topic_id_written: false,
                 epochs_changed,
+                epoch_is_empty: false,
                 truncations: 0,
                 is_offline: false,
             },

@@ -6,10 +6,11 @@
 mod common;
 
 use common::*;
-use ottla_log::disk::SimDisk;
+use ottla_log::disk::{Disk, SimDisk};
 use ottla_log::{Log, LogError, OpenOptions};
 use ottla_protocol::records::BatchBytes;
 use ottla_protocol::{LeaderEpoch, Offset};
+use std::path::Path;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -20,6 +21,8 @@ enum Step {
     DeleteSegments(usize),
     Snapshot,
     Close,
+    /// As one of thousands: the whole disk is synced.
+    CloseAtOnce,
 }
 
 const SCRIPT: &[Step] = &[
@@ -44,6 +47,10 @@ const SCRIPT: &[Step] = &[
     Step::Append(2),
     Step::Flush,
     Step::Close,
+    Step::Append(30),
+    Step::CloseAtOnce,
+    Step::Append(3),
+    Step::CloseAtOnce,
 ];
 
 /// What the log holds, from offset 0 on, and up to where that was flushed.
@@ -96,13 +103,27 @@ impl Run {
             }
             Step::Snapshot => self.log.write_snapshot(Offset(after.end), b"snapshot", false),
             Step::Close => self.log.flush(0).and_then(|()| self.log.close()),
+            Step::CloseAtOnce => {
+                after.flushed = after.end;
+                self.log.write_out().and_then(|()| {
+                    let sync = self.disk.sync_all(Path::new("/data"));
+                    sync.map_err(|source| LogError::Io {
+                        topic_partition: partition(),
+                        path: dir(),
+                        action: "sync",
+                        source,
+                    })?;
+                    self.log.written_out_is_durable();
+                    Ok(())
+                })
+            }
         };
         match result {
             Ok(()) => self.state = after,
             Err(error) => return Err(Box::new((after, error))),
         }
         self.recovery_point = self.log.recovery_point().0;
-        if matches!(step, Step::Close) {
+        if matches!(step, Step::Close | Step::CloseAtOnce) {
             let log_start_offset = self.log.log_start_offset();
             let opened = Log::open(&context(&self.disk), OpenOptions { log_start_offset, ..options() });
             self.log = opened.map_err(|error| Box::new((self.state.clone(), error)))?.0;

@@ -1,6 +1,7 @@
 //! The directories of `log.dirs`: whose they are, which partition is in which, what their checkpoints say.
 
 mod claim;
+mod close;
 mod moves;
 mod placement;
 #[cfg(test)]
@@ -677,15 +678,10 @@ impl LogDirs {
         }
     }
 
-    /// Closes the partitions that are open, and says in each directory that it did: the last thing that happens there.
-    pub(super) fn close(&self, partitions: &Partitions, broker_epoch: i64, is_clean: bool) {
+    /// Closes the partitions that are open, on so many threads for each directory, and says in each directory that it did: the last thing that happens there.
+    pub(super) fn close(&self, partitions: &Partitions, threads: usize, broker_epoch: i64, is_clean: bool) {
         let mut failed = partitions.unexamined_dirs();
-        for partition in partitions.all().iter().filter(|partition| partition.is_online()) {
-            if let Err(error) = partition.close(clock::now_ms()) {
-                tracing::error!(%error, "cannot close a partition");
-                failed.insert(partition.dir().index());
-            }
-        }
+        failed.extend(self.close_all(&partitions.all(), threads));
         self.write_checkpoints(&partitions.checkpoint_lines());
         self.remove_deleted(i64::MAX - 1);
         for (index, dir) in std::mem::take(&mut *self.dirs.lock()).into_iter().enumerate() {

@@ -74,6 +74,7 @@ pub struct Node {
     log_dirs: Arc<LogDirs>,
     assignments: Arc<DirAssignments>,
     leader_recovery: Arc<LeaderRecovery>,
+    config: Arc<Config>,
     relocations: Arc<Relocations>,
     /// `ottla.disk.free.min.bytes`.
     disk_free_min_bytes: i64,
@@ -211,7 +212,7 @@ impl Node {
                 let cause = format!("cannot start the cleaner's thread: {error}");
                 StartError::new(cause, "raise the process's limits")
             })?;
-        let jobs = Jobs::new(Arc::clone(&partitions), Arc::clone(&log_dirs), config, images);
+        let jobs = Jobs::new(Arc::clone(&partitions), Arc::clone(&log_dirs), Arc::clone(&config), images);
         let node = Node {
             network,
             lifecycle,
@@ -225,6 +226,7 @@ impl Node {
             log_dirs,
             assignments,
             leader_recovery,
+            config: Arc::clone(&config),
             relocations,
             disk_free_min_bytes: settings.log.disk_free_min_bytes,
             node_id,
@@ -271,7 +273,9 @@ impl Node {
         }
         // The metadata thread is not waited for where it may hang on a disk that failed.
         let is_clean = can_go_on && self.metadata.join().is_ok();
-        self.log_dirs.close(&self.partitions, broker_epoch, is_clean);
+        let threads = self.config.current().log.num_recovery_threads_per_data_dir;
+        let threads = usize::try_from(threads).unwrap_or(1);
+        self.log_dirs.close(&self.partitions, threads, broker_epoch, is_clean);
     }
 }
 

@@ -78,6 +78,9 @@ pub trait Disk: Debug + Send + Sync {
     fn remove_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Makes everything durable that was written to the file system on which a directory is, by whomever: one wait
+    /// instead of one for each of thousands of files.
+    fn sync_all(&self, dir: &Path) -> io::Result<()>;
     /// How much room there is where `path` is.
     fn space(&self, path: &Path) -> io::Result<Space>;
     /// Takes the lock that a file stands for, as `FileChannel.tryLock` of the JVM does, and makes the file if it is not

@@ -50,6 +50,10 @@ impl Disk for ReadOnlyDisk {
         refused()
     }
 
+    fn sync_all(&self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         self.0.space(path)
     }

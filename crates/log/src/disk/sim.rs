@@ -471,6 +471,23 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        self.call(Op::Sync, dir);
+        let mut state = self.state.lock();
+        state.check(Op::Sync, dir)?;
+        for node in state.nodes.values_mut() {
+            match node {
+                Node::Dir(dir) => {
+                    dir.durable = dir.now.clone();
+                    dir.changes.clear();
+                }
+                Node::File(file) => file.synced(),
+            }
+        }
+        state.syncs += 1;
+        Ok(())
+    }
+
     fn space(&self, _path: &Path) -> io::Result<Space> {
         let state = self.state.lock();
         let total = state.capacity.unwrap_or(1 << 40);

@@ -9,6 +9,7 @@
 //! No thread ever holds the locks of two partitions.
 
 mod clean;
+mod close;
 mod open;
 mod relocate;
 #[cfg(test)]

@@ -86,7 +86,7 @@ impl World {
     pub(in crate::node) fn close_all(&self, held: impl IntoIterator<Item = Held>) {
         let partitions = Partitions::default();
         partitions.update(held, []);
-        self.log_dirs.close(&partitions, 5, true);
+        self.log_dirs.close(&partitions, 2, 5, true);
     }
 }
 

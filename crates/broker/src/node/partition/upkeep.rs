@@ -4,7 +4,6 @@ use super::Partition;
 use super::open::{log_config, replica_settings};
 use ottla_config::{BrokerSettings, TopicSettings};
 use ottla_log::{DeletedLog, DeletedSegments, LogError, RetentionPolicy, deletable_segments};
-use ottla_protocol::records::producer_snapshot;
 use ottla_protocol::{Offset, Uuid};
 use ottla_replica::partition::Input;
 use std::sync::Arc;
@@ -100,20 +99,5 @@ impl Partition {
         let deleted = self.state.lock().log.delete(u128::from_be_bytes(unique.0));
         self.waiters.wake();
         deleted
-    }
-
-    /// Makes everything durable, so that the next start need not look into the log.
-    pub fn close(&self, now_ms: i64) -> Result<(), LogError> {
-        if let Err(error) = self.close_move(now_ms) {
-            tracing::warn!(%error, "cannot close the copy of a log that is being moved; it is begun anew");
-        }
-        let mut state = self.state.lock();
-        let end_offset = state.log.log_end_offset();
-        if end_offset > Offset(0) && state.log.snapshots().last() != Some(end_offset) {
-            let snapshot = producer_snapshot::encode(&state.producers.snapshot());
-            state.log.write_snapshot(end_offset, &snapshot, true)?;
-        }
-        state.log.flush(now_ms)?;
-        state.log.close()
     }
 }
