@@ -4,6 +4,7 @@
 //! Kafka's own perf tools say, the brokers taking turns; CPU time is what the system counted for the broker's process.
 
 pub mod compaction;
+pub mod durability;
 pub mod partitions;
 
 use std::fs;

@@ -30,6 +30,8 @@ fn main() -> ExitCode {
 enum Bench {
     /// Ottla beside Kafka.
     Kafka(bench::Size),
+    /// All that is promised of the log.
+    Log,
     /// Compaction beside Kafka's, so many times.
     Compaction(usize),
     /// Many partitions.
@@ -54,11 +56,12 @@ fn run() -> Result<Totals> {
                 bench = Some(match args.next().as_deref() {
                     Some("quick") => Bench::Kafka(bench::Size::QUICK),
                     Some("full") => Bench::Kafka(bench::Size::FULL),
+                    Some("log") => Bench::Log,
                     Some("compaction") => Bench::Compaction(3),
                     Some("partitions-once") => Bench::Partitions(bench::partitions::Size::ONCE),
                     Some("partitions") => Bench::Partitions(bench::partitions::Size::USUAL),
                     other => bail!(
-                        "--bench takes quick, full, compaction, partitions or partitions-once, not {other:?}"
+                        "--bench takes quick, full, log, compaction, partitions or partitions-once, not {other:?}"
                     ),
                 });
             }
@@ -95,6 +98,11 @@ fn run() -> Result<Totals> {
     let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
     match bench {
         Some(Bench::Kafka(size)) => bench::run(&environment, size)?,
+        Some(Bench::Log) => {
+            bench::durability::run(&environment, 5)?;
+            bench::partitions::run(&environment, bench::partitions::Size::USUAL)?;
+            bench::compaction::run(&environment, 3)?;
+        }
         Some(Bench::Compaction(rounds)) => bench::compaction::run(&environment, rounds)?,
         Some(Bench::Partitions(size)) => bench::partitions::run(&environment, size)?,
         None => {}

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use ottla_protocol::error::ErrorCode;
@@ -153,6 +153,8 @@ impl Load {
         let producer = if sending.idempotent { Some(self.producer_id(&mut connection)?) } else { None };
         let mut sequences = vec![0; self.partitions as usize];
         let mut counter = 0;
+        // A producer whose records are old is forgotten by brokers, Kafka's too: time goes by the records.
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
         while !self.is_stopped() {
             let partition = random.below(self.partitions as u64) as i32;
             let sequence = &mut sequences[partition as usize];
@@ -164,7 +166,7 @@ impl Load {
             let count = 1 + random.below(4);
             for _ in 0..count {
                 let value = value(process, counter, 40 + random.below(400) as usize);
-                builder.append(1_700_000_000_000 + counter, None, Some(&value), &[]);
+                builder.append(now_ms + counter, None, Some(&value), &[]);
                 op.steps.push(Step::Send(key(partition), name(process, counter), None));
                 counter += 1;
             }
