@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -83,6 +83,27 @@ impl Two {
     }
 }
 
+/// Records for all partitions of a topic: each line is a batch of its own, and goes anywhere.
+fn produce_everywhere(broker: &Broker, topic: &str) -> Producer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    let args = ["--topic", topic, "--command-property", "batch.size=1", "--sync"];
+    command.arg("console-producer").args(["--bootstrap-server", &broker.bootstrap]).args(args).env_clear();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all("record\n".repeat(60).as_bytes()).unwrap();
+    Producer(child)
+}
+
+/// A producer at work; some of its records may wait for a partition that is offline.
+struct Producer(Child);
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 impl Broker {
     /// Reads what it says until a line has this.
     fn wait_for(&mut self, what: &str) {
@@ -140,11 +161,12 @@ fn leaderless(described: &str) -> usize {
 #[test]
 fn new_partitions_are_spread_and_the_controller_knows_where() {
     let two = Two::used();
+    let broker = two.start();
+    produce_everywhere(&broker, "t").0.wait().unwrap();
     for name in ["a", "b"] {
         let logs = fs::read_dir(two.path(name)).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(logs.filter(|name| name.to_string_lossy().starts_with("t-")).count(), 2, "in {name}");
     }
-    let broker = two.start();
     assert_eq!(leaderless(&two.tool(&broker, &["topics", "--describe"])), 0);
 }
 
@@ -218,6 +240,7 @@ fn a_directory_that_fails_while_the_broker_runs_takes_its_own_partitions_offline
     let mut broker = two.start();
     break_checkpoints(&two.path("b"));
     two.tool(&broker, &["topics", "--create", "--topic", "u", "--partitions", "2"]);
+    let _producer = produce_everywhere(&broker, "u");
     broker.wait_for("this log directory is offline");
     // The controller hears of it before it answers this.
     two.tool(&broker, &["topics", "--create", "--topic", "v", "--partitions", "2"]);
@@ -237,7 +260,7 @@ fn a_broker_whose_metadata_log_is_on_the_failed_disk_ends() {
     let two = Two::used();
     let mut broker = two.start();
     break_checkpoints(&two.path("a"));
-    two.tool(&broker, &["topics", "--create", "--topic", "u", "--partitions", "2"]);
+    let _producer = produce_everywhere(&broker, "t");
     broker.wait_for("which has the metadata log");
     assert_eq!(broker.child.wait().unwrap().code(), Some(1));
     assert!(!two.path("a").join(".kafka_cleanshutdown").exists());

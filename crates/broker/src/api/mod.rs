@@ -4,6 +4,7 @@
 //! decision crates.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod altering;
 mod api_versions;

@@ -88,6 +88,7 @@ pub const TABLE: &[Entry] = &[
     create_partitions::ENTRY,
     delete_groups::ENTRY,
     incremental_alter_configs::ENTRY,
+    alter_partition_reassignments::ENTRY,
     list_partition_reassignments::ENTRY,
     offset_delete::ENTRY,
     describe_quorum::ENTRY,

@@ -14,10 +14,10 @@ use super::partitions::{CheckpointLine, Partitions};
 use super::random;
 use claim::Found;
 use ottla_config::{BrokerSettings, StartError};
-use ottla_log::disk::{Disk, RealDisk, Space};
+use ottla_log::disk::{DirEntry, Disk, RealDisk, Space};
 use ottla_log::{
-    DamagedRange, DeletedLog, DeletedSegments, DirKind, Log, LogConfig, LogContext, LogDir, LogDirError,
-    LogError, MetaProperties, OffsetCheckpoint, OpenOptions, RecoveryReport, TopicPartition,
+    DamagedRange, DeletedLog, DeletedSegments, DirKind, LOCK_FILE, Log, LogConfig, LogContext, LogDir,
+    LogDirError, LogError, MetaProperties, OffsetCheckpoint, OpenOptions, RecoveryReport, TopicPartition,
 };
 use ottla_protocol::{Offset, TopicId, Uuid};
 use parking_lot::Mutex;
@@ -795,7 +795,9 @@ fn look(disk: &dyn Disk, path: &Path) -> Found {
         Ok(None) => Found::Unformatted,
         Ok(Some(meta)) => {
             let entries = disk.list(path).unwrap_or_default();
-            Found::Formatted { meta, has_logs: entries.iter().any(|entry| entry.is_dir) }
+            let of_formatting = [ottla_log::META_PROPERTIES, LOCK_FILE, "bootstrap.checkpoint"];
+            let is_used = |entry: &DirEntry| !of_formatting.contains(&entry.name.trim_end_matches(".tmp"));
+            Found::Formatted { meta, is_used: entries.iter().any(is_used) }
         }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Found::Unknown(error.to_string()),
         Err(error) => Found::Unreadable(error.to_string()),

@@ -17,8 +17,8 @@ pub(super) enum Found {
     Formatted {
         /// Whose.
         meta: MetaProperties,
-        /// Whether it has logs.
-        has_logs: bool,
+        /// Whether there is more in it than formatting leaves.
+        is_used: bool,
     },
     /// `meta.properties` is not what this version can read.
     Unknown(String),
@@ -99,10 +99,10 @@ fn check_node(path: &Path, meta: &MetaProperties, node_id: i32) -> Result<(), St
     }
 }
 
-/// Whether a first start was interrupted: the metadata log's directory is made ready last, and nothing has logs before.
+/// Whether a first start was interrupted: the metadata log's directory is made ready last, and nothing is used before.
 fn is_interrupted_format(found: &[(PathBuf, Found)], metadata: usize) -> bool {
     matches!(found[metadata].1, Found::Unformatted)
-        && !found.iter().any(|(_, found)| matches!(found, Found::Formatted { has_logs: true, .. }))
+        && !found.iter().any(|(_, found)| matches!(found, Found::Formatted { is_used: true, .. }))
 }
 
 #[cfg(test)]
@@ -112,12 +112,12 @@ mod tests {
 
     fn of(cluster: &str, node: i32) -> Found {
         let meta = MetaProperties::new(cluster, node, Uuid([1; 16]));
-        Found::Formatted { meta, has_logs: true }
+        Found::Formatted { meta, is_used: true }
     }
 
     fn formatted_only(cluster: &str) -> Found {
         let meta = MetaProperties::new(cluster, 1, Uuid([1; 16]));
-        Found::Formatted { meta, has_logs: false }
+        Found::Formatted { meta, is_used: false }
     }
 
     /// Directories `/0`, `/1`, … of node 1, of which the first has the metadata log.
