@@ -265,3 +265,50 @@ fn a_broker_whose_metadata_log_is_on_the_failed_disk_ends() {
     assert_eq!(broker.child.wait().unwrap().code(), Some(1));
     assert!(!two.path("a").join(".kafka_cleanshutdown").exists());
 }
+
+/// Kafka's own tool does the same over the wire; the words of the request are those of its plan.
+#[test]
+fn a_partition_that_is_moved_is_in_one_directory_in_the_end_and_has_all_its_records() {
+    let two = Two::used();
+    let broker = two.start();
+    produce_everywhere(&broker, "t").0.wait().unwrap();
+    let offsets = two.tool(&broker, &["get-offsets", "--topic", "t"]);
+    let places = |dir: &str| {
+        let entries = fs::read_dir(two.path(dir)).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.retain(|name| name.starts_with("t-"));
+        names.sort();
+        names
+    };
+    let moved = places("a").remove(0);
+    let partition: i32 = moved.rsplit_once('-').unwrap().1.parse().unwrap();
+    move_to(&broker, "t", partition, &two.path("b"));
+    while !places("b").contains(&moved) || places("a").contains(&moved) {
+        std::thread::yield_now();
+    }
+    assert_eq!(two.tool(&broker, &["get-offsets", "--topic", "t"]), offsets);
+    let (code, said) = broker.stop();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!places("a").iter().any(|name| name.contains("-delete")), "a stop removes what was moved away");
+    let broker = two.start();
+    assert_eq!(two.tool(&broker, &["get-offsets", "--topic", "t"]), offsets);
+}
+
+/// AlterReplicaLogDirs version 1, as bytes: no tool of ours sends it.
+fn move_to(broker: &Broker, topic: &str, partition: i32, dir: &Path) {
+    let string =
+        |text: &str| [&i16::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat();
+    let one = 1_i32.to_be_bytes();
+    let mut body = [34_i16.to_be_bytes(), 1_i16.to_be_bytes()].concat();
+    body.extend([&7_i32.to_be_bytes()[..], &string("test")].concat());
+    body.extend([&one[..], &string(dir.to_str().unwrap())].concat());
+    body.extend([&one[..], &string(topic), &one[..], &partition.to_be_bytes()].concat());
+    let mut stream = std::net::TcpStream::connect(&broker.bootstrap).unwrap();
+    stream.write_all(&u32::try_from(body.len()).unwrap().to_be_bytes()).unwrap();
+    stream.write_all(&body).unwrap();
+    let mut size = [0; 4];
+    stream.read_exact(&mut size).unwrap();
+    let mut answer = vec![0; u32::from_be_bytes(size) as usize];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[answer.len() - 2..], [0, 0], "{answer:?}");
+}

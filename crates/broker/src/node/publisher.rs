@@ -225,6 +225,27 @@ impl Publisher {
         self.leader_recovery.holds(self.identity.node_id, topic_id, index, assigned);
     }
 
+    /// A move waits for the metadata to name its target; otherwise the metadata follows where the log is.
+    fn follow_directory(
+        &self,
+        topic_id: TopicId,
+        index: i32,
+        assigned: &ottla_metadata::Partition,
+        held: &Held,
+    ) {
+        let named = assigned.directory(self.identity.node_id);
+        let opened = held.opened();
+        let moving_to = opened.as_ref().and_then(|partition| partition.moving_to());
+        match (opened, held) {
+            (Some(partition), _) if moving_to.is_some_and(|target| Some(target.id()) == named) => {
+                self.relocations.accepted(&partition);
+            }
+            (Some(partition), _) => self.assign(topic_id, index, assigned, &partition.dir()),
+            (None, Held::Dormant(dormant)) => self.assign(topic_id, index, assigned, &dormant.dir()),
+            (None, Held::Open(_)) => {}
+        }
+    }
+
     /// Goes on with a move that the last process did not finish.
     fn resume_move(&self, partition: &Arc<Partition>) {
         let topic_partition = TopicPartition::new(&*partition.topic, partition.index);
@@ -244,9 +265,9 @@ impl Publisher {
         held: &Held,
         coordinators: &mut Vec<Arc<Partition>>,
     ) {
+        self.follow_directory(topic.id, index, assigned, held);
         match held {
             Held::Dormant(dormant) => {
-                self.assign(topic.id, index, assigned, &dormant.dir());
                 dormant.register(assigned);
                 if !dormant.is_unexamined() {
                     self.recovered(topic.id, index, assigned);
@@ -262,12 +283,6 @@ impl Publisher {
                 }
             }
             Held::Open(partition) => {
-                let named = assigned.directory(self.identity.node_id);
-                if partition.moving_to().is_some_and(|target| Some(target.id()) == named) {
-                    self.relocations.accepted(partition);
-                } else {
-                    self.assign(topic.id, index, assigned, &partition.dir());
-                }
                 let was = (partition.is_leader(), partition.leader_epoch());
                 partition.register(registration(assigned), clock::now_ms());
                 self.recovered(topic.id, index, assigned);
