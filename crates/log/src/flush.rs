@@ -29,8 +29,8 @@ pub struct Flush {
     sync_dir: bool,
     sync_parent: bool,
     truncations: u64,
-    /// The disk was full before anything was asked to be durable: this flush can be tried again.
-    is_refused: AtomicBool,
+    /// The disk had no room for the small files; the batches are durable all the same.
+    is_partial: AtomicBool,
 }
 
 impl Flush {
@@ -41,27 +41,24 @@ impl Flush {
 
     /// Syncs. Takes as long as the disk does, and needs no lock.
     ///
+    /// A disk without room for the small files beside the batches fails nothing: recovery knows what they tell from the
+    /// batches. These are durable, only the recovery point stays where it is until a later flush has room.
+    ///
     /// # Errors
     /// What the disk says. Say it to [`Log::flushed`] in any case.
     pub fn run(&self) -> Result<(), LogError> {
-        self.run_all().inspect_err(|error| {
-            self.is_refused.store(error.is_storage_full() && !error.is_of_sync(), Ordering::Relaxed);
-        })
-    }
-
-    fn run_all(&self) -> Result<(), LogError> {
         let disk = self.context.disk();
         let dir = self.shared.dir.path();
         if let Some(topic_id) = self.topic_id {
-            checkpoint::write_topic_id(disk, &dir, topic_id, true)
-                .map_err(self.shared.dir.io("write the topic id in", &dir))?;
+            let written = checkpoint::write_topic_id(disk, &dir, topic_id, true);
+            self.if_there_is_room(written.map_err(self.shared.dir.io("write the topic id in", &dir)))?;
         }
         if let Some(epochs) = &self.epochs {
-            checkpoint::write_epochs(disk, &dir, epochs, true)
-                .map_err(self.shared.dir.io("write the epochs in", &dir))?;
+            let written = checkpoint::write_epochs(disk, &dir, epochs, true);
+            self.if_there_is_room(written.map_err(self.shared.dir.io("write the epochs in", &dir)))?;
         }
         for (segment, is_done) in &self.segments {
-            match sync_segment(segment, *is_done) {
+            match self.sync_segment(segment, *is_done) {
                 // Truncated or deleted since this flush was prepared, and removed.
                 Err(error) if segment.files.is_deleted() && error.is_not_found() => {}
                 other => other?,
@@ -77,23 +74,41 @@ impl Flush {
         }
         Ok(())
     }
-}
 
-fn sync_segment(segment: &Segment, is_done: bool) -> Result<(), LogError> {
-    let files = &segment.files;
-    if segment.size() > 0 {
-        let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
-        file.sync().map_err(files.io("sync", Kind::Log))?;
+    fn sync_segment(&self, segment: &Segment, is_done: bool) -> Result<(), LogError> {
+        let files = &segment.files;
+        if segment.size() > 0 {
+            let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
+            file.sync().map_err(files.io("sync", Kind::Log))?;
+        }
+        segment.with_txn_index("sync", |index| index.sync())?;
+        if is_done {
+            // In two steps: a full disk may refuse entries, which stay in memory; a sync that fails loses what it was
+            // given.
+            let stored =
+                segment.offset_index.finish(files, false).map_err(files.io("write", OffsetEntry::KIND));
+            self.if_there_is_room(stored)?;
+            let stored = segment.time_index.finish(files, false).map_err(files.io("write", TimeEntry::KIND));
+            self.if_there_is_room(stored)?;
+            if !self.is_partial.load(Ordering::Relaxed) {
+                segment.offset_index.finish(files, true).map_err(files.io("sync", OffsetEntry::KIND))?;
+                segment.time_index.finish(files, true).map_err(files.io("sync", TimeEntry::KIND))?;
+            }
+        }
+        Ok(())
     }
-    segment.with_txn_index("sync", |index| index.sync())?;
-    if is_done {
-        // In two steps: a full disk may refuse entries, which stay in memory; a sync that fails loses what it was given.
-        segment.offset_index.finish(files, false).map_err(files.io("write", OffsetEntry::KIND))?;
-        segment.time_index.finish(files, false).map_err(files.io("write", TimeEntry::KIND))?;
-        segment.offset_index.finish(files, true).map_err(files.io("sync", OffsetEntry::KIND))?;
-        segment.time_index.finish(files, true).map_err(files.io("sync", TimeEntry::KIND))?;
+
+    /// What may wait until a later flush if the disk is full.
+    fn if_there_is_room(&self, written: Result<(), LogError>) -> Result<(), LogError> {
+        match written {
+            Err(error) if error.is_storage_full() && !error.is_of_sync() => {
+                tracing::warn!(%error, "the disk is full; the batches are durable without it");
+                self.is_partial.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            written => written,
+        }
     }
-    Ok(())
 }
 
 impl Log {
@@ -138,33 +153,36 @@ impl Log {
             topic_id: self.topic_id.filter(|_| std::mem::take(&mut self.durable.topic_id_written)),
             sync_parent: std::mem::take(&mut self.durable.dir_made),
             truncations: self.durable.truncations,
-            is_refused: AtomicBool::new(false),
+            is_partial: AtomicBool::new(false),
         }))
     }
 
-    /// Takes note of how a flush went. After one that failed the log is offline: what the kernel kept of the data is
-    /// not known, and another sync would not tell. A disk that was too full for the small files beside the batches is no
-    /// such failure: the next flush does the same again.
-    pub fn flushed(&mut self, flush: &Flush, succeeded: bool, now_ms: i64) {
+    /// Takes note of how a flush went; gives up to where all batches are durable. After one that failed the log is
+    /// offline: what the kernel kept of the data is not known, and another sync would not tell.
+    pub fn flushed(&mut self, flush: &Flush, succeeded: bool, now_ms: i64) -> Offset {
+        let recovery_point = self.durable.recovery_point;
+        // The partition may have another log by now.
         if !Arc::ptr_eq(&flush.shared, &self.shared) {
-            // It was of the log before it was moved to another directory.
-            return;
-        }
-        if flush.is_refused.load(Ordering::Relaxed) {
-            self.durable.epochs_changed |= flush.epochs.is_some();
-            self.durable.topic_id_written |= flush.topic_id.is_some();
-            self.durable.names_changed |= flush.sync_dir;
-            self.durable.dir_made |= flush.sync_parent;
-            return;
+            return recovery_point;
         }
         if !succeeded {
             self.durable.is_offline = true;
-            return;
-        }
-        if flush.truncations == self.durable.truncations {
-            self.durable.recovery_point = self.durable.recovery_point.max(flush.up_to);
+            return recovery_point;
         }
         self.durable.last_flush_ms = now_ms;
+        let is_partial = flush.is_partial.load(Ordering::Relaxed);
+        if is_partial {
+            self.durable.epochs_changed |= flush.epochs.is_some();
+            self.durable.topic_id_written |= flush.topic_id.is_some();
+        }
+        if flush.truncations != self.durable.truncations {
+            return recovery_point;
+        }
+        let flushed = recovery_point.max(flush.up_to);
+        if !is_partial {
+            self.durable.recovery_point = flushed;
+        }
+        flushed
     }
 
     /// Whether a flush should be done soon: `flush.ms` asks for it, or there are segments that are done and not flushed

@@ -4,6 +4,8 @@
 //! 10 current leader in the answer (KIP-951) · 11–12 transactions (KIP-890) · 13 topic ids (KIP-516).
 //! Versions 0 to 2 are advertised for old librdkafka (KAFKA-18659) and never served.
 
+mod pending;
+
 use super::call::{Call, Handled};
 use super::table::Entry;
 use super::topics::{find_partition, find_topic, is_internal};
@@ -20,6 +22,7 @@ use ottla_protocol::messages::produce_response::{
 use ottla_protocol::messages::{ProduceRequest, ProduceResponse};
 use ottla_protocol::records::{BatchHeader, InvalidRecord};
 use ottla_protocol::{ApiKey, ErrorCode, Records};
+use pending::{Pending, Place};
 use std::collections::HashSet;
 
 pub(super) const ENTRY: Entry =
@@ -34,14 +37,24 @@ fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
         return refuse_all(call, &request, ErrorCode::TransactionalIdAuthorizationFailed);
     }
     let image = images.current();
-    let producing =
-        Producing { call, image: &image, partitions, acks: request.acks, now_ms: clock::now_ms() };
-    let responses: Vec<TopicProduceResponse> =
-        request.topic_data.iter().map(|topic| producing.topic(topic)).collect();
+    let mut producing = Producing {
+        call,
+        image: &image,
+        partitions,
+        acks: request.acks,
+        now_ms: clock::now_ms(),
+        pending: Pending::default(),
+    };
+    let mut responses = Vec::with_capacity(request.topic_data.len());
+    for topic in &request.topic_data {
+        let response = producing.topic(topic, responses.len());
+        responses.push(response);
+    }
     if request.acks == 0 {
         return Ok(silence(&responses));
     }
-    call.reply(&ProduceResponse { responses, ..ProduceResponse::default() })
+    let response = ProduceResponse { responses, ..ProduceResponse::default() };
+    Ok(producing.pending.answer(response, request.timeout_ms, call.reply_to()))
 }
 
 /// Whether a topic's data has a batch that is part of a transaction.
@@ -102,32 +115,46 @@ struct Producing<'a> {
     partitions: &'a Partitions,
     acks: i16,
     now_ms: i64,
+    /// Appends that are not answered for yet.
+    pending: Pending,
 }
 
 impl Producing<'_> {
-    fn topic(&self, topic: &TopicProduceData) -> TopicProduceResponse {
+    /// Appends to the partitions of a topic, whose answer will be the one at `topic_at`.
+    fn topic(&mut self, topic: &TopicProduceData, topic_at: usize) -> TopicProduceResponse {
         let by_id = self.call.version >= 13;
         let found = find_topic(self.image, by_id, &topic.name, topic.topic_id);
         let found = found.and_then(|found| may_write(found, self.call.client_id()));
-        let respond = |data: &PartitionProduceData| {
-            let appended = found.and_then(|found| find_partition(self.partitions, found, data.index));
-            let appended = appended.map_err(AppendError::from).and_then(|partition| {
-                let records = data.records.as_ref().and_then(Records::bytes);
-                partition.produce(
-                    records.map(AsRef::as_ref).unwrap_or_default(),
-                    self.call.version,
-                    self.acks,
-                    self.now_ms,
-                )
-            });
-            response(data.index, appended)
-        };
+        let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
+        for data in each_once(&topic.partition_data) {
+            let appended = found.map_err(AppendError::from);
+            let place = Place { topic: topic_at, partition: partition_responses.len() };
+            let appended = appended.and_then(|found| self.append(found, data, place));
+            partition_responses.push(response(data.index, appended));
+        }
         TopicProduceResponse {
             name: topic.name.clone(),
             topic_id: topic.topic_id,
-            partition_responses: each_once(&topic.partition_data).map(respond).collect(),
+            partition_responses,
             ..TopicProduceResponse::default()
         }
+    }
+
+    fn append(
+        &mut self,
+        topic: &Topic,
+        data: &PartitionProduceData,
+        place: Place,
+    ) -> Result<Appended, AppendError> {
+        let partition = find_partition(self.partitions, topic, data.index)?;
+        let records = data.records.as_ref().and_then(Records::bytes);
+        let bytes = records.map(AsRef::as_ref).unwrap_or_default();
+        let ticket = self.pending.ticket();
+        let appended = partition.produce(bytes, self.call.version, self.acks, self.now_ms, ticket)?;
+        if appended.waits {
+            self.pending.waits(partition, place);
+        }
+        Ok(appended)
     }
 }
 

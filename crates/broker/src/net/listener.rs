@@ -122,6 +122,9 @@ impl Network {
     }
 }
 
+/// Turns that connections get when the thread stops.
+const LAST_TURNS: usize = 64;
+
 /// Accepts for ever and hands each connection to the thread that has the fewest.
 async fn accept(
     listener: tokio::net::TcpListener,
@@ -164,10 +167,10 @@ async fn serve_all<S: Service>(
 ) {
     loop {
         let Accepted { stream, peer, place } = tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
             connection = lane.recv() => match connection {
                 Some(connection) => connection,
-                None => return,
+                None => break,
             },
         };
         let (service, connections) = (Arc::clone(&service), Arc::clone(&connections));
@@ -178,6 +181,10 @@ async fn serve_all<S: Service>(
                 Err(error) => report(peer, Closed::Io(error)),
             }
         });
+    }
+    // Answers that are there leave: each turn lets some connections go on.
+    for _ in 0..LAST_TURNS {
+        tokio::task::yield_now().await;
     }
 }
 

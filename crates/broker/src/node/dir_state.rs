@@ -1,4 +1,4 @@
-//! Whether a log directory can be used. Its partitions share this, so that a failure that one of them meets is known to
+//! Whether a log directory can be used, and what waits for its disk. Its partitions share this, so that a failure that one of them meets is known to
 //! all at once, and asking costs one load.
 //!
 //! ```text
@@ -10,6 +10,7 @@
 //! shutdown least of all.
 
 use super::disk_space::Room;
+use super::flusher::Flusher;
 use ottla_log::LogError;
 use ottla_protocol::{ErrorCode, Uuid};
 use std::fmt::Display;
@@ -27,6 +28,8 @@ pub struct DirState {
     is_offline: AtomicBool,
     room: Room,
     failures: Failures,
+    /// Its partitions that want to be flushed.
+    pub(super) flusher: Flusher,
 }
 
 /// Counts the directories that failed, for those who act on it.
@@ -49,8 +52,9 @@ impl Failures {
 impl DirState {
     /// A directory that can be used.
     pub(super) fn online(index: usize, path: &Path, id: Uuid, failures: Failures) -> Arc<DirState> {
-        let (path, is_offline, room) = (path.to_owned(), AtomicBool::new(false), Room::default());
-        Arc::new(DirState { index, path, id, is_offline, room, failures })
+        let (path, is_offline) = (path.to_owned(), AtomicBool::new(false));
+        let (room, flusher) = (Room::default(), Flusher::default());
+        Arc::new(DirState { index, path, id, is_offline, room, failures, flusher })
     }
 
     /// Its place among the directories of this node.

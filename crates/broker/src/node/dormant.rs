@@ -62,8 +62,9 @@ impl Opener {
                 tracing::error!(%error, %topic, index, "cannot open a partition");
             }
         })?;
+        let partition = Arc::new(partition);
         partition.register(registration(assigned), now_ms);
-        Ok(Arc::new(partition))
+        Ok(partition)
     }
 }
 
@@ -235,7 +236,7 @@ mod tests {
     fn what_nobody_asks_for_is_neither_opened_nor_touched_and_stays_what_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let world = World::open(dir.path());
-        let partitions = [0, 1].map(|index| Arc::new(world.partition_of(index, 0)));
+        let partitions = [0, 1].map(|index| world.partition_of(index, 0));
         for partition in &partitions {
             assert_eq!(produce(partition, 0, &["a"]), Ok(0));
         }

@@ -1,8 +1,9 @@
 //! The group coordinators of this broker: one pure core for each partition of `__consumer_offsets` that it leads.
 //!
 //! A request is decided on the thread that received it, under the lock of its core; what the core wants written is
-//! appended under the same lock, so that the log has the order of the decisions. Cores that wait for time are woken by
-//! [`Groups::run_timers`].
+//! appended under the same lock, so that the log has the order of the decisions. That a write is committed comes later,
+//! from the partition, into the core's [`Outcomes`]; whoever has or takes the lock then tells the core. Cores that wait
+//! for time are woken by [`Groups::run_timers`].
 
 mod settings;
 #[cfg(test)]
@@ -12,21 +13,21 @@ pub(super) use settings::settings;
 
 use super::clock;
 use super::images::Images;
-use super::partition::Partition;
+use super::partition::{Partition, Ticket, Waiter};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use imbl::HashMap;
 use ottla_coordinator::group::{
     CoordinatorRecord, DeletedTopic, Effect, GroupCoordinator, GroupRequest, GroupResponse, Input,
-    RequestContext, RequestId, Settings,
+    RequestContext, RequestId, Settings, WriteId,
 };
 use ottla_coordinator::partition_for;
 use ottla_protocol::ErrorCode;
 use ottla_protocol::records::BatchBuilder;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeSet, HashMap as Waiting, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
@@ -64,6 +65,41 @@ struct Timers {
 struct Core {
     partition: Arc<Partition>,
     state: Mutex<State>,
+    outcomes: Arc<Outcomes>,
+}
+
+/// How the writes of a core ended, in their order, until the core is told.
+struct Outcomes {
+    core: Weak<Core>,
+    groups: Weak<Groups>,
+    inputs: Mutex<VecDeque<Input>>,
+}
+
+impl Waiter for Outcomes {
+    fn ended(&self, ticket: u64, outcome: Result<(), ErrorCode>) {
+        let write = WriteId(ticket);
+        self.inputs.lock().push_back(match outcome {
+            // Kafka's coordinators look at the high watermark alone: what it passed cannot be taken back.
+            Ok(()) | Err(ErrorCode::NotEnoughReplicasAfterAppend) => Input::Committed { write },
+            Err(error) => Input::Failed { write, error },
+        });
+    }
+
+    fn wake(&self) {
+        if let (Some(groups), Some(core)) = (self.groups.upgrade(), self.core.upgrade()) {
+            groups.tell(&core);
+        }
+    }
+}
+
+impl Outcomes {
+    fn next(&self) -> Option<Input> {
+        self.inputs.lock().pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.inputs.lock().is_empty()
+    }
 }
 
 struct State {
@@ -108,8 +144,7 @@ impl Groups {
         let id = RequestId(state.next_request);
         state.next_request += 1;
         state.waiting.insert(id, sender);
-        self.step(core, &mut state, Input::Request { id, context, request });
-        drop(state);
+        self.step(core, state, Input::Request { id, context, request });
         match receiver.try_recv() {
             Ok(response) => Asked::Now(response),
             Err(_) => Asked::Later(receiver),
@@ -117,19 +152,33 @@ impl Groups {
     }
 
     /// Lets a core take in what happened and carries out what follows, until nothing more does.
-    fn step(&self, core: &Core, state: &mut State, input: Input) {
-        // Outcomes are told in the order of the writes.
-        let mut inputs = VecDeque::from([input]);
+    fn step(&self, core: &Core, mut state: MutexGuard<'_, State>, input: Input) {
+        self.step_locked(core, &mut state, input);
+        drop(state);
+        self.tell(core);
+    }
+
+    /// Tells a core how its writes ended. If somebody else has the core, then that one tells it, when it lets go of it at
+    /// the latest.
+    fn tell(&self, core: &Core) {
+        while !core.outcomes.is_empty() {
+            let Some(mut state) = core.state.try_lock() else { return };
+            if let Some(input) = core.outcomes.next() {
+                self.step_locked(core, &mut state, input);
+            }
+        }
+    }
+
+    fn step_locked(&self, core: &Core, state: &mut State, input: Input) {
+        let mut next = Some(input);
         let mut effects = Vec::new();
-        while let Some(input) = inputs.pop_front() {
+        while let Some(input) = next {
             state.coordinator.step(clock::now_ms(), input, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Append { write, records } => {
-                        inputs.push_back(match core.partition.append(&batch(&records)) {
-                            Ok(_) => Input::Committed { write },
-                            Err(error) => Input::Failed { write, error: error.code },
-                        })
+                        let waiter: Arc<dyn Waiter> = Arc::clone(&core.outcomes) as _;
+                        core.partition.append(&batch(&records), Ticket { waiter, number: write.0 });
                     }
                     Effect::Reply { id, response } => {
                         // The client may be gone; its connection took the receiver with it.
@@ -141,6 +190,7 @@ impl Groups {
                     }
                 }
             }
+            next = core.outcomes.next();
         }
         self.timers.move_to(&mut state.deadline, state.coordinator.deadline(), core.partition.index);
     }
@@ -157,7 +207,15 @@ impl Groups {
                 next_request: 0,
                 deadline: None,
             };
-            let core = Arc::new(Core { partition, state: Mutex::new(state) });
+            let core = Arc::new_cyclic(|core| Core {
+                partition,
+                state: Mutex::new(state),
+                outcomes: Arc::new(Outcomes {
+                    core: Weak::clone(core),
+                    groups: Arc::downgrade(self),
+                    inputs: Mutex::default(),
+                }),
+            });
             self.cores.rcu(|cores| cores.update(index, Arc::clone(&core)));
             if core.partition.is_empty() {
                 self.loaded(&core);
@@ -184,9 +242,9 @@ impl Groups {
     }
 
     fn loaded(&self, core: &Core) {
-        let mut state = core.state.lock();
+        let state = core.state.lock();
         if self.holds(core) {
-            self.step(core, &mut state, Input::Loaded);
+            self.step(core, state, Input::Loaded);
         }
     }
 
@@ -196,11 +254,20 @@ impl Groups {
         self.cores.load().get(&core.partition.index).is_some_and(|held| std::ptr::eq(&**held, core))
     }
 
-    /// Reads the partition into the coordinator; false when it was let go meanwhile.
+    /// Reads the partition into the coordinator, as far as it is committed when the last of it is; false when it was let go
+    /// meanwhile.
     fn replay(&self, core: &Core) -> bool {
+        let index = core.partition.index;
+        let end = match core.partition.committed() {
+            Ok(end) => end,
+            Err(error) => {
+                tracing::error!(partition = index, %error, "{OFFSETS_TOPIC} cannot be read: it is not committed");
+                return false;
+            }
+        };
         let mut is_held = true;
         let from = core.partition.log_start_offset();
-        let read = core.partition.each_batch(from, LOAD_READ_BYTES, |batch| {
+        let read = core.partition.each_batch(from, end, LOAD_READ_BYTES, |batch| {
             if batch.is_control() {
                 return ControlFlow::Continue(());
             }
@@ -217,18 +284,18 @@ impl Groups {
                             key: record.key.map(Bytes::copy_from_slice),
                             value: record.value.map(Bytes::copy_from_slice),
                         };
-                        self.step(core, &mut state, input);
+                        self.step_locked(core, &mut state, input);
                     }
                 }
                 Err(error) => {
-                    let (partition, offset) = (core.partition.index, batch.base_offset());
-                    tracing::error!(partition, %offset, %error, "a batch of {OFFSETS_TOPIC} cannot be read");
+                    let offset = batch.base_offset();
+                    tracing::error!(partition = index, %offset, %error, "a batch of {OFFSETS_TOPIC} cannot be read");
                 }
             }
             ControlFlow::Continue(())
         });
         if let Err(error) = read {
-            tracing::error!(partition = core.partition.index, %error, "{OFFSETS_TOPIC} cannot be read to its end");
+            tracing::error!(partition = index, %error, "{OFFSETS_TOPIC} cannot be read to its end");
         }
         is_held
     }
@@ -237,14 +304,14 @@ impl Groups {
     pub fn unload(&self, index: i32) {
         if let Some(core) = self.cores.load().get(&index).cloned() {
             self.cores.rcu(|cores| cores.without(&index));
-            self.step(&core, &mut core.state.lock(), Input::Unload);
+            self.step(&core, core.state.lock(), Input::Unload);
         }
     }
 
     /// Topics are gone: so are the offsets committed for them.
     pub fn topics_deleted(&self, topics: &[DeletedTopic]) {
         for core in self.cores.load().values() {
-            self.step(core, &mut core.state.lock(), Input::TopicsDeleted { topics: topics.to_vec() });
+            self.step(core, core.state.lock(), Input::TopicsDeleted { topics: topics.to_vec() });
         }
     }
 
@@ -256,7 +323,7 @@ impl Groups {
                     if let Some(core) = self.cores.load().get(&index).cloned() {
                         let mut state = core.state.lock();
                         state.deadline = None;
-                        self.step(&core, &mut state, Input::Timeout);
+                        self.step(&core, state, Input::Timeout);
                     }
                 }
                 Err(Some(wait)) => {

@@ -27,7 +27,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 /// The topic whose log is not a partition's.
@@ -168,7 +168,12 @@ pub struct LogDirUsage {
 impl LogDirs {
     /// Locks all directories, makes the ones that are not there, and checks whose they are.
     pub fn open(settings: &BrokerSettings) -> Result<LogDirs, StartError> {
-        let context = LogContext::new(Arc::new(RealDisk), open_files_max());
+        LogDirs::open_on(Arc::new(RealDisk), settings)
+    }
+
+    /// The same on another disk.
+    pub(super) fn open_on(disk: Arc<dyn Disk>, settings: &BrokerSettings) -> Result<LogDirs, StartError> {
+        let context = LogContext::new(disk, open_files_max());
         let mut paths: Vec<PathBuf> = Vec::new();
         for path in &settings.log.log_dirs {
             let path = absolute(path)?;
@@ -663,8 +668,26 @@ impl LogDirs {
         }
     }
 
+    /// Waits for all that is being flushed, or is to be. A directory that is not done by the deadline is given up.
+    pub(super) fn drain(&self, deadline: Instant) {
+        let dirs: Vec<Arc<DirState>> = self.dirs.lock().iter().map(|dir| Arc::clone(&dir.state)).collect();
+        for dir in dirs.iter().filter(|dir| dir.is_online()) {
+            if !dir.flusher.drain(deadline) {
+                dir.fail(&"the disk does not answer, and the node stops");
+            }
+        }
+    }
+
+    /// Lets nothing be flushed but by hand.
+    #[cfg(test)]
+    pub(super) fn flush_by_hand(&self) {
+        for dir in self.dirs.lock().iter() {
+            dir.state.flusher.by_hand();
+        }
+    }
+
     /// Deletes what a partition need not keep any more.
-    pub(super) fn enforce_retention(&self, partition: &Partition, now_ms: i64) {
+    pub(super) fn enforce_retention(&self, partition: &Arc<Partition>, now_ms: i64) {
         match partition.enforce_retention(now_ms) {
             Ok(deleted) if deleted.is_empty() => {}
             Ok(deleted) => {

@@ -10,6 +10,7 @@ mod dir_assignments;
 pub(crate) mod dir_state;
 mod disk_space;
 mod dormant;
+pub(crate) mod flusher;
 pub(crate) mod groups;
 pub(crate) mod identity;
 pub(crate) mod images;
@@ -59,6 +60,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// How long a stop waits for disks.
+const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// A running node.
 pub struct Node {
@@ -259,20 +263,28 @@ impl Node {
         }
     }
 
-    /// Stops in the reverse order of the start, so that what is on disk tells the next start that all is well.
+    /// Stops in the reverse order of the start, so that what is on disk tells the next start that all is well. A disk that
+    /// does not answer is not waited for longer than [`STOP_MAX`].
     pub async fn stop(self) {
+        let deadline = clock::now() + STOP_MAX;
         let can_go_on = self.log_dirs.why_not_go_on().is_none();
         if self.controlled_shutdown && can_go_on {
-            self.lifecycle.leave().await;
+            tokio::time::timeout_at(deadline.into(), self.lifecycle.leave()).await.ok();
         }
+        // Acknowledgements that wait for a disk leave before the connections end.
+        self.log_dirs.drain(deadline);
         self.network.stop();
         let broker_epoch = self.lifecycle.broker_epoch.load(std::sync::atomic::Ordering::SeqCst);
         self.controller.stop();
         if can_go_on {
             self.cleaner.stop();
         }
+        self.log_dirs.drain(deadline);
         // The metadata thread is not waited for where it may hang on a disk that failed.
-        let is_clean = can_go_on && self.metadata.join().is_ok();
+        while can_go_on && !self.metadata.is_finished() && clock::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let is_clean = self.metadata.is_finished() && self.metadata.join().is_ok();
         let threads = self.config.current().log.num_recovery_threads_per_data_dir;
         let threads = usize::try_from(threads).unwrap_or(1);
         self.log_dirs.close(&self.partitions, threads, broker_epoch, is_clean);

@@ -3,11 +3,11 @@
 //! as Kafka does.
 
 use crate::table::keys;
-use crate::table::row::{ACCEPTED, HONOURED, at_least, one_of};
+use crate::table::row::{HONOURED, at_least, one_of};
 
 keys! { pub(super) KEYS {
     "ottla.flush.acks.all": STRING = "auto",
-        one_of(&["auto", "always", "never"]), HIGH internal, READ_ONLY, ACCEPTED,
+        one_of(&["auto", "always", "never"]), HIGH internal, CLUSTER_WIDE, HONOURED,
         "When an acks=all write is fsynced before it is acknowledged: auto (where it has one replica), always, never.";
     "ottla.disk.free.min.bytes": LONG = "67108864", at_least(0), MEDIUM internal, READ_ONLY, HONOURED,
         "Producers are refused while the disk of their partition has fewer free bytes than this; 0 means never.";

@@ -1,7 +1,7 @@
 //! Coordinators over a partition on a real directory: what comes between the start and the end of a load.
 
 use super::*;
-use crate::node::partition::tests::World;
+use crate::node::partition::tests::{Told, World};
 
 const INDEX: i32 = 0;
 
@@ -21,11 +21,11 @@ fn a_record() -> Vec<u8> {
 fn a_partition_that_is_let_go_while_it_is_read_does_not_trip_its_reader() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::open(dir.path());
-    let partition = Arc::new(world.partition(0));
+    let partition = world.partition(0);
     let groups = groups();
     groups.load(vec![Arc::clone(&partition)]);
     let reading = held(&groups);
-    partition.append(&a_record()).unwrap();
+    partition.append(&a_record(), Arc::new(Told::default()).ticket(0));
 
     groups.unload(INDEX);
     assert!(!groups.replay(&reading), "what was let go is not read on");
@@ -36,13 +36,13 @@ fn a_partition_that_is_let_go_while_it_is_read_does_not_trip_its_reader() {
 fn a_partition_that_is_taken_anew_while_it_is_read_is_left_to_the_new_reader() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::open(dir.path());
-    let partition = Arc::new(world.partition(0));
+    let partition = world.partition(0);
     let groups = groups();
     groups.load(vec![Arc::clone(&partition)]);
     let reading = held(&groups);
     groups.load(vec![Arc::clone(&partition)]);
     let anew = held(&groups);
-    partition.append(&a_record()).unwrap();
+    partition.append(&a_record(), Arc::new(Told::default()).ticket(0));
 
     assert!(!Arc::ptr_eq(&reading, &anew));
     assert!(!groups.replay(&reading), "the earlier reader stops");

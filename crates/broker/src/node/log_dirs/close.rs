@@ -70,8 +70,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let world = World::open(dir.path());
         let count = i32::try_from(SYNC_ALL_MIN).unwrap();
-        let partitions: Vec<_> =
-            (0..count).map(|index| Held::Open(Arc::new(world.partition_of(index, 0)))).collect();
+        let partitions: Vec<_> = (0..count).map(|index| Held::Open(world.partition_of(index, 0))).collect();
         for held in &partitions {
             assert_eq!(produce(&held.open().unwrap(), 0, &["a"]), Ok(0));
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::node::disk_space;
-use crate::node::partition::tests::{World, ask, produce, read};
+use crate::node::partition::tests::{Told, World, ask, produce, read};
 use crate::node::partitions::Held;
 use ottla_log::{CLEAN_SHUTDOWN_FILE, OffsetCheckpoint};
 use ottla_protocol::ErrorCode;
@@ -61,7 +61,7 @@ fn partitions_of_a_failed_directory_answer_a_storage_error_and_the_others_serve(
 fn nothing_is_written_to_a_failed_directory() {
     let two = Two::new();
     let world = two.open();
-    let partitions = [world.partition_of(0, 0), world.partition_of(1, 0)].map(Arc::new);
+    let partitions = [world.partition_of(0, 0), world.partition_of(1, 0)];
     for partition in &partitions {
         assert_eq!(produce(partition, 0, &["a"]), Ok(0));
     }
@@ -98,8 +98,10 @@ fn producers_are_refused_while_the_disk_is_nearly_full_and_everything_else_goes_
     assert_eq!(produce(&partition, 2, &["c"]), Err(ErrorCode::KafkaStorageError));
     assert_eq!(read(&partition, 0), Ok(vec!["a".into(), "b".into()]));
     assert_eq!(partition.delete_records(Offset(1)), Ok(Offset(1)));
-    let own = partition.append(&own_batch());
-    assert_eq!(own.map(|appended| appended.base_offset).map_err(|error| error.code), Ok(Offset(2)));
+    let told = Arc::new(Told::default());
+    partition.append(&own_batch(), told.ticket(0));
+    assert_eq!(partition.committed(), Ok(Offset(3)));
+    assert_eq!(told.take(), [(0, Ok(()))]);
     assert!(partition.is_online(), "a full disk is none that failed");
 
     disk_space::measure(&world.log_dirs, 0);

@@ -9,6 +9,7 @@ use ottla_log::cleaner::{
 };
 use ottla_protocol::Offset;
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// How a partition stands with the cleaner.
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ impl CleanerState {
 
 impl Partition {
     /// What compacting it now would be about; `None` if it is not to be compacted: not now, or not at all.
-    pub(crate) fn compaction_due(&self, now_ms: i64) -> Result<Option<CompactionRange>, LogError> {
+    pub(crate) fn compaction_due(self: &Arc<Self>, now_ms: i64) -> Result<Option<CompactionRange>, LogError> {
         let settings = self.settings();
         // The last segment is never compacted.
         if !settings.cleanup_policy.compact || self.reader.load().segment_count() < 2 || !self.is_online() {
@@ -49,7 +50,7 @@ impl Partition {
             Standing::Resting(_) | Standing::Free => {}
         }
         // What supersedes a record must be durable before that goes; segments that are done usually are.
-        self.flush_if_due(now_ms)?;
+        self.flush_if_due(now_ms);
         let (last_stable_offset, flushed_offset, cleaned_to) = {
             let state = self.state.lock();
             (state.offsets().last_stable_offset, state.log.recovery_point(), state.log.cleaned_to())

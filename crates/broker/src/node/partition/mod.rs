@@ -1,7 +1,7 @@
 //! One partition on this broker: the only place where a log meets the decisions about it.
 //!
 //! ```text
-//! produce:  may I lead? → records::validate → is the sequence right? → log::append → high watermark → waiting fetches
+//! produce:  may I lead? → records::validate → is the sequence right? → log::append → flush → high watermark → who waits
 //! fetch:    may I answer? → window of the reader → log::read → a region of a segment file
 //! ```
 //!
@@ -10,18 +10,23 @@
 
 mod clean;
 mod close;
+mod commit;
+mod flush;
 mod open;
 mod relocate;
 #[cfg(test)]
 pub(super) mod tests;
 mod upkeep;
 
+pub(crate) use commit::{Ticket, Until, Waiter};
 pub(super) use upkeep::Checkpointed;
 
 use super::clock;
 use super::dir_state::DirState;
 use super::waiters::Waiters;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use commit::Waits;
+use flush::FlushState;
 use ottla_config::{CompressionType, TimestampType, TopicSettings};
 use ottla_log::{FileRegion, Log, LogConfig, LogError, LogReader, RollFacts};
 use ottla_protocol::records::{
@@ -35,7 +40,7 @@ use ottla_replica::partition::epochs::{EpochEnd, EpochEntry};
 use ottla_replica::partition::fetch::{FetchIsolation, Window, diverging_epoch, window};
 use ottla_replica::partition::list_offsets::{self, Facts, Found, Plan, Query};
 use ottla_replica::partition::{
-    self as replica, Effect, Input, Offsets, Registration, delete_records, epochs,
+    self as replica, Acks, Effect, Input, Offsets, Registration, delete_records, epochs,
 };
 use ottla_replica::producer::{ActiveProducer, BatchFacts, Decision, Origin, ProducerState};
 use parking_lot::{Mutex, RwLock};
@@ -59,6 +64,9 @@ pub struct Partition {
     dir: ArcSwap<DirState>,
     /// Fetches that wait for it.
     pub waiters: Waiters,
+    /// Who waits for a commit.
+    waits: Waits,
+    flush: FlushState,
     settings: RwLock<Arc<TopicSettings>>,
     /// Reads the log without the lock.
     reader: ArcSwap<LogReader>,
@@ -73,22 +81,41 @@ struct State {
     replica: replica::Partition,
     producers: ProducerState,
     effects: Vec<Effect>,
+    /// Everything below survives a power failure.
+    flushed_offset: Offset,
+    /// The replica wants a flush.
+    wants_flush: bool,
+    /// Somebody may have waited for what happened.
+    has_moved: bool,
+    /// Its directory is a partition's no more.
+    is_deleted: bool,
 }
 
 /// A batch that is in the log.
 #[derive(Clone, Copy, Debug)]
-pub struct Appended {
+pub(crate) struct Appended {
     /// Offset of its first record.
     pub base_offset: Offset,
     /// The time of the append, where that is the records' timestamp.
     pub log_append_time: Option<i64>,
     /// First offset of the partition that may be read.
     pub log_start_offset: Offset,
+    /// The ticket that came with it waits; otherwise there is nothing to wait for.
+    pub waits: bool,
+}
+
+/// What a write did.
+struct Written {
+    base_offset: Offset,
+    /// The log's end after it.
+    end: Offset,
+    /// `flush.messages` asks for a flush of it.
+    is_flush_due: bool,
 }
 
 /// Why a batch is not in the log.
 #[derive(Clone, Debug)]
-pub struct AppendError {
+pub(crate) struct AppendError {
     /// What the client is told.
     pub code: ErrorCode,
     /// Its text, where there is one.
@@ -163,13 +190,15 @@ impl Partition {
         Arc::clone(&self.settings.read())
     }
 
-    /// Appends the records that a client sent.
-    pub fn produce(
-        &self,
+    /// Appends the records that a client sent. With `acks` −1 the ticket waits until they are committed; with other acks
+    /// only where `flush.messages` asks for a flush of this very append.
+    pub(crate) fn produce(
+        self: &Arc<Self>,
         bytes: &[u8],
         produce_version: i16,
         acks: i16,
         now_ms: i64,
+        ticket: Ticket,
     ) -> Result<Appended, AppendError> {
         if !(-1..=1).contains(&acks) {
             return Err(ErrorCode::InvalidRequiredAcks.into());
@@ -204,11 +233,17 @@ impl Partition {
             // it cannot ask its coordinator.
             return Err(ErrorCode::NotEnoughReplicas.into());
         }
-        self.append_valid(valid, acks, now_ms)
+        self.locked(|state| self.append_valid(state, valid, acks, now_ms, ticket))
     }
 
-    fn append_valid(&self, valid: ValidBatch<'_>, acks: i16, now_ms: i64) -> Result<Appended, AppendError> {
-        let mut state = self.state.lock();
+    fn append_valid(
+        &self,
+        state: &mut State,
+        valid: ValidBatch<'_>,
+        acks: i16,
+        now_ms: i64,
+        ticket: Ticket,
+    ) -> Result<Appended, AppendError> {
         // Leadership, or the disk, may have gone while the records were looked at.
         self.check_online()?;
         state.replica.check_produce(acks)?;
@@ -218,10 +253,12 @@ impl Partition {
             match state.producers.check(&facts, Origin::Client) {
                 Decision::Append => {}
                 Decision::Duplicate(first) => {
+                    let end = Offset(first.last_offset.0 + 1);
                     return Ok(Appended {
                         base_offset: first.base_offset,
                         log_append_time: Some(first.timestamp),
                         log_start_offset,
+                        waits: acks == -1 && self.wait(state, Until::Committed, end, ticket),
                     });
                 }
                 Decision::Reject(refusal) => {
@@ -231,25 +268,82 @@ impl Partition {
                 }
             }
         }
-        let base_offset = self.write(&mut state, valid.batch, &facts, valid.max_timestamp, now_ms)?;
-        drop(state);
-        self.waiters.wake();
-        Ok(Appended { base_offset, log_append_time: valid.log_append_time, log_start_offset })
+        let written = self.write(state, valid.batch, &facts, valid.max_timestamp, now_ms)?;
+        let waits = match acks {
+            -1 => self.wait(state, Until::Committed, written.end, ticket),
+            _ => written.is_flush_due && self.wait(state, Until::Flushed, written.end, ticket),
+        };
+        let (base_offset, log_append_time) = (written.base_offset, valid.log_append_time);
+        Ok(Appended { base_offset, log_append_time, log_start_offset, waits })
     }
 
-    /// Appends a batch that this broker made itself.
-    pub fn append(&self, batch: &[u8]) -> Result<Appended, AppendError> {
-        let mut state = self.state.lock();
+    /// Appends a batch that this broker made itself. The ticket hears in any case how it ended: that the batch is
+    /// committed, or why it is not in the log.
+    pub(crate) fn append(self: &Arc<Self>, batch: &[u8], ticket: Ticket) {
+        let number = ticket.number;
+        let waiter = Arc::clone(&ticket.waiter);
+        let waits = self.locked(|state| {
+            let waits = self.append_own(state, batch, ticket);
+            match waits {
+                Ok(true) => {}
+                Ok(false) => waiter.ended(number, Ok(())),
+                Err(error) => waiter.ended(number, Err(error)),
+            }
+            waits == Ok(true)
+        });
+        if !waits {
+            waiter.wake();
+        }
+    }
+
+    fn append_own(&self, state: &mut State, batch: &[u8], ticket: Ticket) -> Result<bool, ErrorCode> {
         self.check_online()?;
-        state.replica.check_produce(-1)?;
+        state.replica.check_produce(-1).map_err(|refusal| refusal.error)?;
         let batch = BatchBytes::new(batch).map_err(|_| ErrorCode::UnknownServerError)?;
         let (facts, max_timestamp) =
             (BatchFacts::of_header(&batch.header(), None), batch.header().max_timestamp);
-        let base_offset = self.write(&mut state, batch, &facts, max_timestamp, clock::now_ms())?;
-        let log_start_offset = state.log.log_start_offset();
+        let written = self.write(state, batch, &facts, max_timestamp, clock::now_ms())?;
+        Ok(self.wait(state, Until::Committed, written.end, ticket))
+    }
+
+    /// Lets a ticket wait, unless there is nothing to wait for.
+    fn wait(&self, state: &mut State, until: Until, required: Offset, ticket: Ticket) -> bool {
+        let waits = match until {
+            Until::Committed => {
+                let acks = state.replica.acks(required);
+                // What has ended badly is told like what ends later.
+                state.has_moved |= matches!(acks, Acks::Failed(_));
+                acks != Acks::Done
+            }
+            Until::Flushed => state.flushed_offset < required,
+        };
+        if waits {
+            self.waits.add(until, required, ticket);
+        }
+        waits
+    }
+
+    /// Works under the lock, then lets those know who waited for what came of it.
+    fn locked<R>(self: &Arc<Self>, work: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = work(&mut state);
+        let wants_flush = std::mem::take(&mut state.wants_flush);
+        let has_moved = std::mem::take(&mut state.has_moved);
+        let told = match has_moved {
+            true => self.waits.settle(&state.replica, state.flushed_offset),
+            false => Vec::new(),
+        };
         drop(state);
-        self.waiters.wake();
-        Ok(Appended { base_offset, log_append_time: None, log_start_offset })
+        if wants_flush {
+            self.request_flush();
+        }
+        if has_moved {
+            self.waiters.wake();
+        }
+        for waiter in told {
+            waiter.wake();
+        }
+        result
     }
 
     fn write(
@@ -259,7 +353,7 @@ impl Partition {
         facts: &BatchFacts,
         max_timestamp: i64,
         now_ms: i64,
-    ) -> Result<Offset, ErrorCode> {
+    ) -> Result<Written, ErrorCode> {
         let header = batch.header();
         let roll = RollFacts {
             size: batch.size(),
@@ -274,11 +368,10 @@ impl Partition {
             state.log.append(&mut batch, leader_epoch, now_ms).map_err(|error| self.storage_error(error))?;
         self.dir.load().room().take(appended.size);
         state.producers.appended(facts, appended.first_offset, max_timestamp);
-        if appended.is_flush_due {
-            state.log.flush(now_ms).map_err(|error| self.storage_error(error))?;
-        }
-        self.step(state, now_ms, Input::Appended { log_end_offset: state.log.log_end_offset() });
-        Ok(appended.first_offset)
+        state.wants_flush |= appended.is_flush_due || appended.has_rolled;
+        let end = state.log.log_end_offset();
+        self.step(state, now_ms, Input::Appended { log_end_offset: end });
+        Ok(Written { base_offset: appended.first_offset, end, is_flush_due: appended.is_flush_due })
     }
 
     /// Its log directory.
@@ -324,11 +417,16 @@ impl Partition {
         state.replica.step(now_ms, input, &mut effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::HighWatermark { offset } => state.producers.on_high_watermark(offset),
+                Effect::HighWatermark { offset } => {
+                    state.producers.on_high_watermark(offset);
+                    state.has_moved = true;
+                }
+                Effect::Flush { .. } => state.wants_flush = true,
                 Effect::BecameLeader { leader_epoch, .. } => state.log.assign_epoch(leader_epoch),
-                Effect::BecameFollower { .. } | Effect::LowWatermark { .. } => {}
-                Effect::Flush { .. } | Effect::AlterPartition { .. } => {
-                    unreachable!("one replica whose appends count at once asks for neither")
+                Effect::BecameFollower { .. } => state.has_moved = true,
+                Effect::LowWatermark { .. } => {}
+                Effect::AlterPartition { .. } => {
+                    unreachable!("the only replica is always in sync")
                 }
             }
         }
@@ -336,11 +434,11 @@ impl Partition {
     }
 
     /// The metadata image has the partition like this now.
-    pub fn register(&self, registration: Registration, now_ms: i64) {
-        let mut state = self.state.lock();
-        self.step(&mut state, now_ms, Input::Registered(registration));
-        drop(state);
-        self.waiters.wake();
+    pub fn register(self: &Arc<Self>, registration: Registration, now_ms: i64) {
+        self.locked(|state| {
+            self.step(state, now_ms, Input::Registered(registration));
+            state.has_moved = true;
+        });
     }
 
     /// How its log is configured.
@@ -397,19 +495,16 @@ impl Partition {
     }
 
     /// Visits all batches from the one on that holds `from`, for this broker's own use, reading about `chunk_bytes` at a
-    /// time, and over what is damaged; until the end of the log, or until `visit` has seen enough.
+    /// time, and over what is damaged; until `end`, or until `visit` has seen enough.
     pub(crate) fn each_batch(
         &self,
         from: Offset,
+        end: Offset,
         chunk_bytes: u32,
         mut visit: impl FnMut(&RecordBatch<'_>) -> ControlFlow<()>,
     ) -> Result<(), ScanError> {
         let mut next = from;
-        loop {
-            let end = self.reader.load().log_end_offset();
-            if next >= end {
-                return Ok(());
-            }
+        while next < end {
             let read = match self.reader.load().read(next, chunk_bytes, end, true) {
                 Err(LogError::Corrupt { .. }) if let Some(end) = self.reader.load().end_of_damage(next) => {
                     tracing::error!(topic = %self.topic, partition = self.index, from = %next, %end, "damage, read over");
@@ -438,6 +533,7 @@ impl Partition {
                 }
             }
         }
+        Ok(())
     }
 
     /// Reads a region from the disk and compares its checksums: where a reader would have to wait for the disk anyway.
@@ -489,16 +585,17 @@ impl Partition {
     }
 
     /// Moves the log's start to `offset` (−1: the high watermark); gives where it is then.
-    pub fn delete_records(&self, offset: Offset) -> Result<Offset, ErrorCode> {
+    pub fn delete_records(self: &Arc<Self>, offset: Offset) -> Result<Offset, ErrorCode> {
         let policy = self.settings().cleanup_policy;
         self.check_online()?;
-        let mut state = self.state.lock();
-        state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
-        let high_watermark = state.replica.high_watermark();
-        let target = delete_records::target(offset, high_watermark, policy.delete, policy.compact);
-        let target = target.map_err(|refusal| refusal.error)?;
-        self.advance_start(&mut state, target);
-        Ok(state.log.log_start_offset())
+        self.locked(|state| {
+            state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
+            let high_watermark = state.replica.high_watermark();
+            let target = delete_records::target(offset, high_watermark, policy.delete, policy.compact);
+            let target = target.map_err(|refusal| refusal.error)?;
+            self.advance_start(state, target);
+            Ok(state.log.log_start_offset())
+        })
     }
 
     fn advance_start(&self, state: &mut State, target: Offset) {
@@ -547,9 +644,11 @@ impl State {
         self.log.epochs().entries().iter().map(entry).collect()
     }
 
-    /// Begins a new segment; the producers' state as of its first offset is kept beside it.
+    /// Begins a new segment; the producers' state as of its first offset is kept beside it. The one that is done is flushed
+    /// whatever the flush policy says, so that recovery reads little.
     fn roll(&mut self, now_ms: i64) -> Result<(), LogError> {
         self.log.roll(now_ms)?;
+        self.wants_flush = true;
         let snapshot = producer_snapshot::encode(&self.producers.snapshot());
         self.log.write_snapshot(self.log.log_end_offset(), &snapshot, false)
     }

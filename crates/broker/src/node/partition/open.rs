@@ -1,6 +1,8 @@
 //! Opening a partition: its log, and what its producers had done.
 
 use super::clean::CleanerState;
+use super::commit::Waits;
+use super::flush::{FlushState, flushed_offset};
 use super::{Partition, State};
 use crate::node::dormant::Place;
 use crate::node::log_dirs::LogDirs;
@@ -40,7 +42,7 @@ impl Partition {
         let offsets = LogOffsets {
             log_start_offset: log.log_start_offset(),
             log_end_offset: log.log_end_offset(),
-            flushed_offset: log.recovery_point().min(log.log_end_offset()),
+            flushed_offset: flushed_offset(&log),
             high_watermark: opened.high_watermark,
         };
         let replica = replica::Partition::new(node_id, replica_settings(&settings, broker), offsets);
@@ -50,11 +52,22 @@ impl Partition {
             index: *index,
             dir: ArcSwap::new(opened.dir),
             waiters: Waiters::default(),
+            waits: Waits::default(),
+            flush: FlushState::default(),
             settings: RwLock::new(settings),
             reader: ArcSwap::from_pointee(log.reader()),
             moving: ArcSwapOption::empty(),
             cleaner: CleanerState::default(),
-            state: Mutex::new(State { log, replica, producers, effects: Vec::new() }),
+            state: Mutex::new(State {
+                log,
+                replica,
+                producers,
+                effects: Vec::new(),
+                flushed_offset: offsets.flushed_offset,
+                wants_flush: false,
+                has_moved: false,
+                is_deleted: false,
+            }),
         })
     }
 }
@@ -131,12 +144,17 @@ pub(super) fn log_config(settings: &TopicSettings) -> LogConfig {
     }
 }
 
-/// A topic's and the broker's settings as the replica wants them. Appends count when they are in the page cache, as Kafka
-/// has it, until there is group commit (COMPAT.md).
+/// A topic's and the broker's settings as the replica wants them. `flush.messages=1` means in Kafka that nothing counts
+/// before it is flushed, whoever else has it.
 pub(super) fn replica_settings(settings: &TopicSettings, broker: &BrokerSettings) -> replica::Settings {
     replica::Settings {
         min_insync_replicas: settings.min_insync_replicas,
-        flush_acks_all: FlushAcksAll::Never,
+        flush_acks_all: match broker.log.flush_acks_all {
+            _ if settings.flush_messages == 1 => FlushAcksAll::Always,
+            ottla_config::FlushAcksAll::Auto => FlushAcksAll::Auto,
+            ottla_config::FlushAcksAll::Always => FlushAcksAll::Always,
+            ottla_config::FlushAcksAll::Never => FlushAcksAll::Never,
+        },
         replica_lag_time_max_ms: broker.replication.lag_time_max_ms,
     }
 }

@@ -97,7 +97,7 @@ impl Partition {
     ///
     /// # Errors
     /// What a disk says. If it is full, the move can go on later.
-    pub(crate) fn step_move(&self, unique: Uuid, now_ms: i64) -> Result<MoveStep, LogError> {
+    pub(crate) fn step_move(self: &Arc<Self>, unique: Uuid, now_ms: i64) -> Result<MoveStep, LogError> {
         let Some(moving) = self.moving.load_full() else { return Ok(MoveStep::Idle) };
         let mut copy = moving.copy.lock();
         let Some(log) = &mut *copy else { return Ok(MoveStep::Idle) };
@@ -145,7 +145,7 @@ impl Partition {
 
     /// Makes the copy the partition's log.
     fn take_over(
-        &self,
+        self: &Arc<Self>,
         moving: &Moving,
         copy: &mut Option<Log>,
         unique: Uuid,
@@ -164,9 +164,12 @@ impl Partition {
         self.dir.store(Arc::clone(&moving.target));
         self.moving.store(None);
         let offset = state.log.recovery_point();
+        state.flushed_offset = state.flushed_offset.max(offset);
         self.step(&mut state, now_ms, Input::Flushed { offset });
+        state.has_moved = true;
         drop(state);
-        self.waiters.wake();
+        // Acknowledgements and fetches may have waited for the old log.
+        self.locked(|_| ());
         // The old disk may be the reason for the move. What it keeps is removed when it can be used again: the metadata
         // names the new one.
         let deleted = old.delete(u128::from_be_bytes(unique.0)).inspect_err(|error| {

@@ -1,12 +1,14 @@
 //! A partition on a real directory: a log joined with the decisions about it.
 
+mod group_commit;
+
 use super::*;
 use crate::node::config::Config;
 use crate::node::dormant::{Dormant, Opener, Place};
 use crate::node::log_dirs::LogDirs;
 use crate::node::partitions::{Held, Partitions};
 use ottla_config::{ConfigMap, Inputs, Loaded, load};
-use ottla_log::disk::RealDisk;
+use ottla_log::disk::{Disk, RealDisk};
 use ottla_log::{LogContext, OpenOptions, TopicPartition};
 use ottla_protocol::records::control::EndTransactionMarker;
 use ottla_protocol::records::{BatchBuilder, batches};
@@ -26,26 +28,37 @@ pub(in crate::node) struct World {
 
 impl World {
     pub(in crate::node) fn open(dir: &Path) -> World {
-        let overrides = vec![format!("log.dirs={}", dir.display())];
+        World::open_on(Arc::new(RealDisk), dir, &[])
+    }
+
+    /// On another disk, with more settings.
+    pub(in crate::node) fn open_on(disk: Arc<dyn Disk>, dir: &Path, settings: &[&str]) -> World {
+        let mut overrides = vec![format!("log.dirs={}", dir.display())];
+        overrides.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let loaded = load(&Inputs { overrides, ..Inputs::default() }).unwrap();
-        World { log_dirs: Arc::new(LogDirs::open(&loaded.settings).unwrap()), loaded }
+        World { log_dirs: Arc::new(LogDirs::open_on(disk, &loaded.settings).unwrap()), loaded }
     }
 
     /// The first partition of a topic, led by this node at an epoch.
-    pub(in crate::node) fn partition(&self, leader_epoch: i32) -> Partition {
+    pub(in crate::node) fn partition(&self, leader_epoch: i32) -> Arc<Partition> {
         self.partition_of(0, leader_epoch)
     }
 
     /// A partition of a topic, led by this node at an epoch.
-    pub(in crate::node) fn partition_of(&self, index: i32, leader_epoch: i32) -> Partition {
+    pub(in crate::node) fn partition_of(&self, index: i32, leader_epoch: i32) -> Arc<Partition> {
         self.assigned_partition(index, leader_epoch, Uuid::UNASSIGNED_DIR)
     }
 
     /// The same, of which the metadata says in which directory it is.
-    pub(in crate::node) fn assigned_partition(&self, index: i32, leader_epoch: i32, dir: Uuid) -> Partition {
+    pub(in crate::node) fn assigned_partition(
+        &self,
+        index: i32,
+        leader_epoch: i32,
+        dir: Uuid,
+    ) -> Arc<Partition> {
         let (place, settings) = (self.place_in(index, dir), self.settings());
         let opened = Partition::open_at(&self.log_dirs, &self.loaded.settings, NODE, &place, settings, NOW);
-        let partition = opened.unwrap();
+        let partition = Arc::new(opened.unwrap());
         let registration = Registration {
             leader: Some(NODE),
             leader_epoch: LeaderEpoch(leader_epoch),
@@ -54,6 +67,9 @@ impl World {
             isr: vec![NODE],
         };
         partition.register(registration, NOW);
+        if !partition.dir().flusher.is_by_hand() {
+            partition.committed().unwrap();
+        }
         partition
     }
 
@@ -79,8 +95,8 @@ impl World {
         Arc::new(Dormant::new(Arc::new(opener), self.place(index), assigned, self.settings()))
     }
 
-    fn close(self, partition: Partition) {
-        self.close_all([Held::Open(Arc::new(partition))]);
+    fn close(self, partition: Arc<Partition>) {
+        self.close_all([Held::Open(partition)]);
     }
 
     pub(in crate::node) fn close_all(&self, held: impl IntoIterator<Item = Held>) {
@@ -115,13 +131,40 @@ fn batch(base_sequence: i32, values: &[&str]) -> Vec<u8> {
     builder.build()
 }
 
+/// Appends and waits for the disk.
 pub(in crate::node) fn produce(
-    partition: &Partition,
+    partition: &Arc<Partition>,
     base_sequence: i32,
     values: &[&str],
 ) -> Result<i64, ErrorCode> {
-    let appended = partition.produce(&batch(base_sequence, values), VERSION, -1, NOW);
-    appended.map(|appended| appended.base_offset.0).map_err(|error| error.code)
+    let told = Arc::new(Told::default());
+    let appended = partition.produce(&batch(base_sequence, values), VERSION, -1, NOW, told.ticket(0));
+    partition.committed()?;
+    let appended = appended.map_err(|error| error.code)?;
+    assert_eq!(told.take(), if appended.waits { vec![(0, Ok(()))] } else { vec![] });
+    Ok(appended.base_offset.0)
+}
+
+/// What a waiter heard.
+#[derive(Default)]
+pub(in crate::node) struct Told(Mutex<Vec<(u64, Result<(), ErrorCode>)>>);
+
+impl Told {
+    pub(in crate::node) fn ticket(self: &Arc<Self>, number: u64) -> Ticket {
+        Ticket { waiter: Arc::clone(self) as Arc<dyn Waiter>, number }
+    }
+
+    pub(in crate::node) fn take(&self) -> Vec<(u64, Result<(), ErrorCode>)> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+impl Waiter for Told {
+    fn ended(&self, ticket: u64, outcome: Result<(), ErrorCode>) {
+        self.0.lock().push((ticket, outcome));
+    }
+
+    fn wake(&self) {}
 }
 
 /// The values from an offset on, as a consumer gets them.
@@ -131,7 +174,7 @@ pub(in crate::node) fn read(partition: &Partition, offset: i64) -> Result<Vec<St
         current_leader_epoch: LeaderEpoch::NONE,
         last_fetched_epoch: LeaderEpoch::NONE,
         isolation: FetchIsolation::HighWatermark,
-        limit: ReadLimit { max_bytes: 1 << 20, min_one_batch: true },
+        limit: ReadLimit { max_bytes: 1 << 24, min_one_batch: true },
     })?;
     let mut bytes = Vec::new();
     if let Some(region) = outcome.region {
@@ -214,7 +257,7 @@ fn a_log_is_read_through_in_chunks_that_end_within_batches() {
     let size = u32::try_from(batch(0, &["a"]).len()).unwrap();
     for chunk_bytes in [1, size, size + 1, 3 * size - 1, 1 << 20] {
         let mut seen = Vec::new();
-        let read = partition.each_batch(Offset(3), chunk_bytes, |batch| {
+        let read = partition.each_batch(Offset(3), Offset(20), chunk_bytes, |batch| {
             seen.push(batch.base_offset().0);
             std::ops::ControlFlow::Continue(())
         });
@@ -327,7 +370,7 @@ fn damage_is_an_error_and_everything_else_is_read() {
     assert_eq!(read(&partition, 2), Ok(vec!["c".into(), "d".into()]));
     assert_eq!(produce(&partition, 4, &["e"]), Ok(4));
     let mut seen = Vec::new();
-    let each = partition.each_batch(Offset(0), 1 << 20, |batch| {
+    let each = partition.each_batch(Offset(0), Offset(5), 1 << 20, |batch| {
         seen.push(batch.base_offset().0);
         ControlFlow::Continue(())
     });

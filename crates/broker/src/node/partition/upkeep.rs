@@ -1,10 +1,10 @@
 //! What happens to a partition by the clock, by configuration and at its end.
 
-use super::Partition;
 use super::open::{log_config, replica_settings};
+use super::{Partition, State};
 use ottla_config::{BrokerSettings, TopicSettings};
 use ottla_log::{DeletedLog, DeletedSegments, LogError, RetentionPolicy, deletable_segments};
-use ottla_protocol::{Offset, Uuid};
+use ottla_protocol::{ErrorCode, Offset, Uuid};
 use ottla_replica::partition::Input;
 use std::sync::Arc;
 
@@ -23,16 +23,17 @@ pub struct Checkpointed {
 
 impl Partition {
     /// The topic's or the broker's configuration changed.
-    pub fn configure(&self, settings: Arc<TopicSettings>, broker: &BrokerSettings, now_ms: i64) {
-        let mut state = self.state.lock();
-        state.log.set_config(log_config(&settings));
-        let replica = replica_settings(&settings, broker);
-        self.step(&mut state, now_ms, Input::SettingsChanged(replica));
-        *self.settings.write() = settings;
+    pub fn configure(self: &Arc<Self>, settings: Arc<TopicSettings>, broker: &BrokerSettings, now_ms: i64) {
+        self.locked(|state| {
+            state.log.set_config(log_config(&settings));
+            let replica = replica_settings(&settings, broker);
+            self.step(state, now_ms, Input::SettingsChanged(replica));
+            *self.settings.write() = settings;
+        });
     }
 
     /// Deletes segments that are too old or too many. Their files are still there, renamed.
-    pub fn enforce_retention(&self, now_ms: i64) -> Result<DeletedSegments, LogError> {
+    pub fn enforce_retention(self: &Arc<Self>, now_ms: i64) -> Result<DeletedSegments, LogError> {
         if !self.is_online() {
             return Ok(DeletedSegments::default());
         }
@@ -42,10 +43,18 @@ impl Partition {
             retention_ms: settings.retention_ms,
             retention_bytes: settings.retention_bytes,
         };
-        let mut state = self.state.lock();
+        self.locked(|state| self.delete_segments(state, &policy, now_ms))
+    }
+
+    fn delete_segments(
+        &self,
+        state: &mut State,
+        policy: &RetentionPolicy,
+        now_ms: i64,
+    ) -> Result<DeletedSegments, LogError> {
         let facts = state.log.segment_facts()?;
         let (start, high_watermark) = (state.log.log_start_offset(), state.replica.high_watermark());
-        let count = deletable_segments(&facts, &policy, start, high_watermark, now_ms);
+        let count = deletable_segments(&facts, policy, start, high_watermark, now_ms);
         if count == 0 {
             return Ok(DeletedSegments::default());
         }
@@ -55,7 +64,7 @@ impl Partition {
         let deleted = state.log.delete_segments(count, now_ms)?;
         let log_start_offset = state.log.log_start_offset();
         state.producers.advance_start(log_start_offset);
-        self.step(&mut state, now_ms, Input::LogStartAdvanced { log_start_offset });
+        self.step(state, now_ms, Input::LogStartAdvanced { log_start_offset });
         tracing::info!(topic = %self.topic, partition = self.index, count, %log_start_offset, "deleted old segments");
         Ok(deleted)
     }
@@ -63,24 +72,6 @@ impl Partition {
     /// Forgets producers that have been silent for `expiration_ms`.
     pub fn forget_producers(&self, now_ms: i64, expiration_ms: i64) {
         self.state.lock().producers.remove_expired(now_ms, expiration_ms);
-    }
-
-    /// Flushes if `flush.ms` asks for it. The disk is waited for without the lock.
-    pub fn flush_if_due(&self, now_ms: i64) -> Result<(), LogError> {
-        if !self.is_online() {
-            return Ok(());
-        }
-        let flush = {
-            let mut state = self.state.lock();
-            if !state.log.is_flush_due(now_ms) {
-                return Ok(());
-            }
-            state.log.prepare_flush()?
-        };
-        let Some(flush) = flush else { return Ok(()) };
-        let result = flush.run();
-        self.state.lock().log.flushed(&flush, result.is_ok(), now_ms);
-        result
     }
 
     /// What the checkpoint files say about it.
@@ -96,7 +87,15 @@ impl Partition {
 
     /// Takes the partition's directory away. Reads that are under way go on.
     pub fn delete(&self, unique: Uuid) -> Result<DeletedLog, LogError> {
-        let deleted = self.state.lock().log.delete(u128::from_be_bytes(unique.0));
+        let (deleted, told) = {
+            let mut state = self.state.lock();
+            let deleted = state.log.delete(u128::from_be_bytes(unique.0));
+            state.is_deleted |= deleted.is_ok();
+            (deleted, self.waits.fail(ErrorCode::UnknownTopicOrPartition))
+        };
+        for waiter in told {
+            waiter.wake();
+        }
         self.waiters.wake();
         deleted
     }

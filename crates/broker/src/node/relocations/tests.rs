@@ -31,7 +31,7 @@ impl Two {
     fn start(&self, leader_epoch: i32, assigned: Uuid) -> Process {
         let paths = format!("{},{}", self.path("a").display(), self.path("b").display());
         let world = World::open(Path::new(&paths));
-        let partition = Arc::new(world.assigned_partition(0, leader_epoch, assigned));
+        let partition = world.assigned_partition(0, leader_epoch, assigned);
         let log_dirs = Arc::clone(&world.log_dirs);
         let relocations = Relocations::new(log_dirs, Arc::default(), Arc::default());
         Process { world, relocations, partition }
@@ -92,7 +92,7 @@ fn values(range: std::ops::Range<i32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
 }
 
-fn produce_numbers(partition: &Partition, range: std::ops::Range<i32>) {
+fn produce_numbers(partition: &Arc<Partition>, range: std::ops::Range<i32>) {
     for number in range {
         assert_eq!(produce(partition, number, &[&number.to_string()]), Ok(i64::from(number)));
     }

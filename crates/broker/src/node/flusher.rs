@@ -1,0 +1,164 @@
+//! The threads that wait for a disk: a few for each log directory.
+//!
+//! A partition that wants a flush is queued; a thread takes it, lets the disk make it durable and tells the partition.
+//! Partitions are flushed side by side, because the file system's journal makes one commit of fsyncs that wait together:
+//! `docs/decisions/many-files-one-commit.md` has the figures. There are threads only while there is something to do.
+
+use super::clock;
+use super::dir_state::DirState;
+use super::partition::Partition;
+use ottla_protocol::ErrorCode;
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Files of one directory that are synced at the same time.
+const THREADS_MAX: usize = 16;
+/// How long a thread without work stays.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// The flusher of one log directory.
+#[derive(Default)]
+pub(crate) struct Flusher {
+    queue: Mutex<Queue>,
+    /// Something was queued.
+    arrived: Condvar,
+    /// The last one was flushed.
+    drained: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Arc<Partition>>,
+    threads: usize,
+    /// Threads that wait for work.
+    idle: usize,
+    /// Partitions that are being flushed.
+    flushing: usize,
+    /// Threads are not started: a test flushes when it says so.
+    is_by_hand: bool,
+}
+
+impl Flusher {
+    /// Queues a partition that is not queued.
+    pub(super) fn queue(dir: &Arc<DirState>, partition: Arc<Partition>) {
+        let this = &dir.flusher;
+        let mut queue = this.queue.lock();
+        queue.waiting.push_back(partition);
+        if queue.is_by_hand {
+            return;
+        }
+        let needs_thread = queue.waiting.len() > queue.idle && queue.threads < THREADS_MAX;
+        if needs_thread {
+            queue.threads += 1;
+        }
+        drop(queue);
+        this.arrived.notify_one();
+        if needs_thread {
+            spawn(dir);
+        }
+    }
+
+    /// Waits until all that is queued is flushed, but not after `deadline`; false when it is not.
+    pub(super) fn drain(&self, deadline: Instant) -> bool {
+        let mut queue = self.queue.lock();
+        while !(queue.waiting.is_empty() && queue.flushing == 0) {
+            if clock::now() >= deadline {
+                return false;
+            }
+            self.drained.wait_until(&mut queue, deadline);
+        }
+        true
+    }
+}
+
+impl fmt::Debug for Flusher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flusher").finish_non_exhaustive()
+    }
+}
+
+fn spawn(dir: &Arc<DirState>) {
+    let of_thread = Arc::clone(dir);
+    let thread = std::thread::Builder::new().name("flusher".into()).spawn(move || run(&of_thread));
+    let Err(error) = thread else { return };
+    let mut queue = dir.flusher.queue.lock();
+    queue.threads -= 1;
+    let nobody_flushes = queue.threads == 0;
+    let waiting = if nobody_flushes { std::mem::take(&mut queue.waiting) } else { VecDeque::new() };
+    drop(queue);
+    if nobody_flushes {
+        dir.fail(&format_args!("no thread can be started to flush it: {error}"));
+    }
+    for partition in waiting {
+        partition.fail(ErrorCode::KafkaStorageError);
+    }
+}
+
+/// One thread: flushes what is queued until nothing was for a while.
+fn run(dir: &DirState) {
+    let Flusher { queue, arrived, drained } = &dir.flusher;
+    let mut queue = queue.lock();
+    loop {
+        if let Some(partition) = queue.waiting.pop_front() {
+            queue.flushing += 1;
+            drop(queue);
+            flush(dir, &partition);
+            drop(partition);
+            queue = dir.flusher.queue.lock();
+            queue.flushing -= 1;
+            if queue.flushing == 0 && queue.waiting.is_empty() {
+                drained.notify_all();
+            }
+            continue;
+        }
+        queue.idle += 1;
+        let timed_out = arrived.wait_for(&mut queue, IDLE).timed_out();
+        queue.idle -= 1;
+        if timed_out && queue.waiting.is_empty() {
+            queue.threads -= 1;
+            return;
+        }
+    }
+}
+
+/// Flushes one partition. After a failure of the disk it is not known what the kernel kept of the data, and another sync
+/// would not tell: so none is asked for, of no partition of the directory, and who waits hears the truth.
+fn flush(dir: &DirState, partition: &Arc<Partition>) {
+    if dir.is_online()
+        && let Err(error) = partition.flush()
+    {
+        dir.fail(&error);
+    }
+    if !dir.is_online() {
+        partition.fail(ErrorCode::KafkaStorageError);
+    }
+}
+
+#[cfg(test)]
+impl Flusher {
+    /// From now on, only [`flush_queued`](Flusher::flush_queued) flushes.
+    pub(in crate::node) fn by_hand(&self) {
+        self.queue.lock().is_by_hand = true;
+    }
+
+    /// Flushes what is queued now.
+    pub(in crate::node) fn flush_queued(dir: &DirState) {
+        let queued = std::mem::take(&mut dir.flusher.queue.lock().waiting);
+        for partition in queued {
+            flush(dir, &partition);
+        }
+    }
+
+    /// Whether it waits to be told.
+    pub(in crate::node) fn is_by_hand(&self) -> bool {
+        self.queue.lock().is_by_hand
+    }
+
+    /// How many partitions are queued.
+    pub(in crate::node) fn len(&self) -> usize {
+        self.queue.lock().waiting.len()
+    }
+}

@@ -1,0 +1,132 @@
+//! Group commit: making what was appended durable, away from the threads that append.
+//!
+//! ```text
+//! append → the replica asks for a flush → queued once at the directory's flusher → fsync, without the lock
+//!        → the replica hears how far the disk is → high watermark → waiting fetches and acknowledgements
+//! ```
+//!
+//! What is appended while an fsync runs shares the next one.
+
+use super::{Partition, clock};
+use crate::node::flusher::Flusher;
+use ottla_log::LogError;
+use ottla_protocol::{ErrorCode, Offset};
+use ottla_replica::partition::Input;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Where a partition stands with its flusher: in its queue at most once, and with one thread of it at a time.
+#[derive(Default)]
+pub(super) struct FlushState(AtomicU8);
+
+const IDLE: u8 = 0;
+const QUEUED: u8 = 1;
+const FLUSHING: u8 = 2;
+/// Being flushed, and asked for again meanwhile.
+const FLUSHING_AGAIN: u8 = 3;
+
+impl FlushState {
+    /// Asks for a flush; true if the partition has to be queued for it.
+    fn ask(&self) -> bool {
+        let asked = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| match state {
+            IDLE => Some(QUEUED),
+            FLUSHING => Some(FLUSHING_AGAIN),
+            _ => None,
+        });
+        asked == Ok(IDLE)
+    }
+
+    /// A thread has taken the partition from the queue.
+    fn begin(&self) {
+        let before = self.0.swap(FLUSHING, Ordering::SeqCst);
+        assert_eq!(before, QUEUED, "only what is queued is flushed");
+    }
+
+    /// The thread is done; true if the partition has to be queued again.
+    fn end(&self) -> bool {
+        let ended = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| match state {
+            FLUSHING_AGAIN => Some(QUEUED),
+            _ => Some(IDLE),
+        });
+        ended == Ok(FLUSHING_AGAIN)
+    }
+}
+
+impl Partition {
+    /// Has everything that was appended so far flushed, soon.
+    pub(crate) fn request_flush(self: &Arc<Self>) {
+        if self.flush.ask() {
+            Flusher::queue(&self.dir(), Arc::clone(self));
+        }
+    }
+
+    /// The same if `flush.ms` asks for it, or a segment is done and not on the disk yet.
+    pub fn flush_if_due(self: &Arc<Self>, now_ms: i64) {
+        let is_due = || self.state.lock().log.is_flush_due(now_ms);
+        if self.is_online() && is_due() {
+            self.request_flush();
+        }
+    }
+
+    /// Flushes, on a thread of the flusher, which took it from its queue. The disk is waited for without the lock.
+    ///
+    /// # Errors
+    /// What the disk says: nothing of this directory may be trusted any more.
+    pub(in crate::node) fn flush(self: &Arc<Self>) -> Result<(), LogError> {
+        self.flush.begin();
+        let result = self.flush_once();
+        if self.flush.end() && result.is_ok() {
+            Flusher::queue(&self.dir(), Arc::clone(self));
+        }
+        result
+    }
+
+    fn flush_once(self: &Arc<Self>) -> Result<(), LogError> {
+        let prepared = {
+            let mut state = self.state.lock();
+            if state.is_deleted {
+                return Ok(());
+            }
+            state.log.prepare_flush()?
+        };
+        let result = prepared.as_ref().map_or(Ok(()), ottla_log::Flush::run);
+        let now_ms = clock::now_ms();
+        self.locked(|state| {
+            if state.is_deleted {
+                // Its files have other names by now, or are gone; nobody waits for them.
+                return Ok(());
+            }
+            let offset = match &prepared {
+                Some(flush) => state.log.flushed(flush, result.is_ok(), now_ms),
+                None => state.log.recovery_point(),
+            };
+            result?;
+            // After another's failure the kernel may call clean what it never wrote.
+            if !self.is_online() {
+                return Ok(());
+            }
+            state.flushed_offset = state.flushed_offset.max(offset);
+            self.step(state, now_ms, Input::Flushed { offset });
+            state.has_moved = true;
+            Ok(())
+        })
+    }
+
+    /// The disk under it has failed: whoever waits is told so, and nothing is acknowledged any more.
+    pub(in crate::node) fn fail(self: &Arc<Self>, error: ErrorCode) {
+        let told = {
+            // Whoever began to wait before the failure was known holds the lock until it is in the list.
+            let _state = self.state.lock();
+            self.waits.fail(error)
+        };
+        for waiter in told {
+            waiter.wake();
+        }
+        self.waiters.wake();
+    }
+}
+
+/// What a log that was just opened has on the disk.
+pub(super) fn flushed_offset(log: &ottla_log::Log) -> Offset {
+    log.recovery_point().min(log.log_end_offset())
+}

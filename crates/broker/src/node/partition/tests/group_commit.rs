@@ -1,0 +1,275 @@
+//! Who waits for the disk, on a simulated one that is flushed by hand.
+
+use super::*;
+use crate::node::flusher::Flusher;
+use ottla_log::disk::{Fault, Op, SimDisk};
+use parking_lot::Mutex;
+use std::io::ErrorKind;
+use tokio::sync::Notify;
+
+/// A partition on a disk that forgets.
+struct Story {
+    disk: SimDisk,
+    world: World,
+    partition: Arc<Partition>,
+    told: Arc<Told>,
+}
+
+impl Story {
+    fn new(settings: &[&str]) -> Story {
+        Story::on(SimDisk::new(), settings)
+    }
+
+    fn on(disk: SimDisk, settings: &[&str]) -> Story {
+        let world = World::open_on(Arc::new(disk.clone()), Path::new("/data"), settings);
+        world.log_dirs.flush_by_hand();
+        let partition = world.partition(0);
+        Story { disk, world, partition, told: Arc::default() }
+    }
+
+    /// Appends with a ticket; whether it waits.
+    fn append(&self, ticket: u64, acks: i16) -> Result<bool, ErrorCode> {
+        append(&self.partition, ticket, acks, &self.told)
+    }
+
+    /// Flushes what is queued; gives the fsyncs that it took.
+    fn flush(&self) -> u64 {
+        let before = self.disk.syncs();
+        Flusher::flush_queued(&self.partition.dir());
+        self.disk.syncs() - before
+    }
+
+    fn is_queued(&self) -> bool {
+        self.partition.dir().flusher.len() == 1
+    }
+
+    fn latest(&self) -> i64 {
+        ask(&self.partition, LATEST)
+    }
+}
+
+fn append(partition: &Arc<Partition>, ticket: u64, acks: i16, told: &Arc<Told>) -> Result<bool, ErrorCode> {
+    let sequence = i32::try_from(ticket).unwrap();
+    let appended = partition.produce(&batch(sequence, &["a"]), VERSION, acks, NOW, told.ticket(ticket));
+    appended.map(|appended| appended.waits).map_err(|error| error.code)
+}
+
+fn all_ok(tickets: std::ops::Range<u64>) -> Vec<(u64, Result<(), ErrorCode>)> {
+    tickets.map(|ticket| (ticket, Ok(()))).collect()
+}
+
+const OFFLINE: ErrorCode = ErrorCode::KafkaStorageError;
+
+#[test]
+fn many_requests_share_one_fsync_and_are_told_in_order() {
+    let story = Story::new(&[]);
+    assert_eq!(story.append(0, -1), Ok(true));
+    assert!(story.flush() > 1, "a new log syncs more than its records");
+    assert_eq!(story.told.take(), all_ok(0..1));
+    for ticket in 1..65 {
+        assert_eq!(story.append(ticket, -1), Ok(true));
+        assert!(story.is_queued(), "once, however many ask");
+    }
+    assert_eq!(story.told.take(), []);
+    assert_eq!(story.flush(), 1);
+    assert_eq!(story.told.take(), all_ok(1..65));
+    assert_eq!(story.flush(), 0);
+}
+
+#[test]
+fn what_is_not_on_the_disk_is_not_seen() {
+    let story = Story::new(&[]);
+    let woken = Arc::new(Notify::new());
+    story.partition.waiters.add(&woken);
+    story.append(0, -1).unwrap();
+    let is_woken = || {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            tokio::select! {
+                biased;
+                () = woken.notified() => true,
+                () = std::future::ready(()) => false,
+            }
+        })
+    };
+    assert_eq!((read(&story.partition, 0), story.latest()), (Ok(vec![]), 0));
+    assert!(!is_woken());
+    story.flush();
+    assert_eq!((read(&story.partition, 0), story.latest()), (Ok(vec!["a".into()]), 1));
+    assert!(is_woken(), "a fetch that waits sees it now");
+}
+
+#[test]
+fn what_is_appended_while_an_fsync_runs_shares_the_next_one() {
+    let story = Story::new(&[]);
+    story.append(0, -1).unwrap();
+    let (partition, told) = (Arc::clone(&story.partition), Arc::clone(&story.told));
+    let during = Mutex::new(1..6);
+    // Called without any lock of the partition: it would hang otherwise.
+    story.disk.on_call(move |op, path| {
+        if op == Op::Sync && path.extension().is_some_and(|extension| extension == "log") {
+            let tickets = std::mem::take(&mut *during.lock());
+            for ticket in tickets {
+                assert_eq!(append(&partition, ticket, -1, &told), Ok(true));
+            }
+        }
+    });
+    story.flush();
+    assert_eq!(story.told.take(), all_ok(0..1), "only what was there when it began");
+    assert_eq!(story.latest(), 1);
+    assert!(story.is_queued());
+    assert_eq!(story.flush(), 1);
+    assert_eq!(story.told.take(), all_ok(1..6));
+    story.disk.on_call(|_, _| ());
+}
+
+#[test]
+fn a_failed_fsync_is_told_to_all_who_wait_and_nothing_is_acknowledged_afterwards() {
+    let story = Story::new(&[]);
+    let other = story.world.partition_of(1, 0);
+    let told_other = Arc::new(Told::default());
+    story.append(0, -1).unwrap();
+    story.append(1, -1).unwrap();
+    append(&other, 0, -1, &told_other).unwrap();
+    story.disk.inject(Fault::once(Op::Sync, ".log", ErrorKind::Other));
+    story.flush();
+    assert_eq!(story.told.take(), [(0, Err(OFFLINE)), (1, Err(OFFLINE))]);
+    assert_eq!(told_other.take(), [(0, Err(OFFLINE))], "its fsync could succeed, and would prove nothing");
+    assert!(!story.partition.is_online());
+    // The kernel would say that all is well now.
+    assert_eq!(story.append(2, -1), Err(OFFLINE));
+    assert_eq!(append(&other, 1, 1, &told_other), Err(OFFLINE));
+    assert_eq!((story.flush(), story.told.take(), told_other.take()), (0, vec![], vec![]));
+}
+
+#[test]
+fn an_append_that_nobody_waits_for_becomes_visible_all_the_same() {
+    for acks in [0, 1] {
+        let story = Story::new(&[]);
+        assert_eq!(story.append(0, acks), Ok(false));
+        assert_eq!(story.latest(), 0);
+        story.flush();
+        assert_eq!((story.latest(), story.told.take()), (1, vec![]));
+    }
+}
+
+#[test]
+fn a_batch_that_comes_again_waits_for_the_first() {
+    let story = Story::new(&[]);
+    assert_eq!(story.append(0, -1), Ok(true));
+    assert_eq!(story.append(1, -1), Ok(true));
+    assert_eq!(story.append(0, -1), Ok(true));
+    assert_eq!(story.append(0, 1), Ok(false));
+    story.flush();
+    let told = story.told.take();
+    assert_eq!(told, [(0, Ok(())), (0, Ok(())), (1, Ok(()))], "in the order of the offsets");
+    assert_eq!(story.append(0, -1), Ok(false), "it is committed by now");
+    assert_eq!(story.latest(), 2);
+}
+
+#[test]
+fn never_is_the_page_cache_as_kafka_has_it() {
+    let story = Story::new(&["ottla.flush.acks.all=never"]);
+    assert_eq!((story.append(0, -1), story.latest()), (Ok(false), 1));
+    assert_eq!(story.flush(), 0);
+}
+
+#[test]
+fn an_append_that_flush_messages_wants_flushed_waits_for_it_whatever_its_acks() {
+    let story = Story::new(&["ottla.flush.acks.all=never", "log.flush.interval.messages=2"]);
+    assert_eq!(story.append(0, 1), Ok(false));
+    assert_eq!(story.flush(), 0);
+    assert_eq!(story.append(1, 1), Ok(true));
+    assert!(story.flush() > 0);
+    assert_eq!(story.told.take(), all_ok(1..2));
+    assert_eq!(story.append(2, 1), Ok(false));
+
+    let story = Story::new(&["ottla.flush.acks.all=never", "log.flush.interval.messages=1"]);
+    assert_eq!((story.append(0, 1), story.latest()), (Ok(true), 0), "nothing is seen before it is flushed");
+    story.flush();
+    assert_eq!((story.told.take(), story.latest()), (all_ok(0..1), 1));
+}
+
+#[test]
+fn who_waits_is_told_when_the_leader_goes() {
+    let story = Story::new(&[]);
+    story.append(0, -1).unwrap();
+    let elsewhere = Registration {
+        leader: Some(BrokerId(2)),
+        leader_epoch: LeaderEpoch(1),
+        partition_epoch: 1,
+        replicas: vec![NODE, BrokerId(2)],
+        isr: vec![BrokerId(2)],
+    };
+    story.partition.register(elsewhere, NOW);
+    assert_eq!(story.told.take(), [(0, Err(ErrorCode::NotLeaderOrFollower))]);
+}
+
+#[test]
+fn who_waits_is_told_when_the_partition_is_deleted_and_the_disk_is_not_to_blame() {
+    let story = Story::new(&[]);
+    story.append(0, -1).unwrap();
+    story.partition.delete(Uuid([1; 16])).unwrap();
+    assert_eq!(story.told.take(), [(0, Err(ErrorCode::UnknownTopicOrPartition))]);
+    assert_eq!(story.flush(), 0);
+    assert!(story.partition.is_online());
+}
+
+#[test]
+fn a_partition_that_is_deleted_during_an_fsync_is_no_failure_of_the_disk() {
+    let story = Story::new(&[]);
+    story.append(0, -1).unwrap();
+    let partition = Arc::clone(&story.partition);
+    story.disk.on_call(move |op, path| {
+        let is_log = path.extension().is_some_and(|extension| extension == "log");
+        if op == Op::Sync && is_log && path.parent().is_some_and(|dir| dir.ends_with("t-0")) {
+            partition.delete(Uuid([1; 16])).unwrap();
+        }
+    });
+    story.flush();
+    assert_eq!(story.told.take(), [(0, Err(ErrorCode::UnknownTopicOrPartition))]);
+    assert!(story.partition.is_online(), "the directory that was to be synced has another name");
+    story.disk.on_call(|_, _| ());
+}
+
+#[test]
+fn who_gives_up_hears_nothing_more_and_the_record_stays() {
+    let story = Story::new(&[]);
+    let patient = Arc::new(Told::default());
+    story.append(0, -1).unwrap();
+    append(&story.partition, 1, -1, &patient).unwrap();
+    let waiter: Arc<dyn Waiter> = Arc::clone(&story.told) as _;
+    assert_eq!(story.partition.give_up(&waiter), [0]);
+    story.flush();
+    assert_eq!((story.told.take(), patient.take()), (vec![], all_ok(1..2)));
+    assert_eq!(story.latest(), 2);
+}
+
+/// The names of the file, of the directory and of the segments that come later are as durable as the records.
+#[test]
+fn what_was_acknowledged_survives_a_power_failure_from_the_first_append_on() {
+    let settings = ["log.segment.bytes=1048576"];
+    // Three of them fill a segment.
+    let large = "a".repeat(300 << 10);
+    let mut story = Story::new(&settings);
+    for ticket in 0..8 {
+        let sequence = i32::try_from(ticket).unwrap();
+        let bytes = batch(sequence, &[&large]);
+        story.partition.produce(&bytes, VERSION, -1, NOW, story.told.ticket(ticket)).unwrap();
+        story.flush();
+        assert_eq!(story.told.take(), all_ok(ticket..ticket + 1));
+        for seed in 0..4 {
+            let after = Story::on(story.disk.after_power_failure(seed), &settings);
+            after.flush();
+            assert_eq!(after.latest(), i64::from(sequence) + 1, "seed {seed}");
+            for offset in 0..=sequence {
+                let first = read(&after.partition, offset.into()).unwrap().into_iter().next();
+                assert_eq!(first.as_deref(), Some(&*large), "offset {offset}, seed {seed}");
+            }
+        }
+    }
+    // And of a log that was opened again, after a clean stop.
+    let Story { disk, world, partition, .. } = story;
+    world.close(partition);
+    story = Story::on(disk, &settings);
+    assert_eq!(story.latest(), 8);
+}
