@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use ottla_protocol::records::{BatchHeader, BatchRewriter, Record, RecordBatch, RecordError, rewrite_empty};
+use ottla_protocol::records::{BatchHeader, BatchRewriter, RecordBatch, RecordError, rewrite_empty};
 use ottla_protocol::{Offset, ProducerId};
 
 use super::LastRecord;
-use super::offset_map::OffsetMap;
+use super::offset_map::{KeyHash, OffsetMap};
 use super::transactions::{CleanedTransactions, Marker};
 use crate::index::AbortedTxn;
 
@@ -40,6 +40,16 @@ pub(crate) struct Filtered {
     pub(crate) aborted: Option<AbortedTxn>,
 }
 
+/// What is looked at of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    offset: Offset,
+    key: Option<KeyHash>,
+    is_tombstone: bool,
+    /// What was decided.
+    stays: bool,
+}
+
 /// What happens to the records of a batch that has to stay, or may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Verdict {
@@ -60,7 +70,7 @@ impl Filter<'_> {
         &self,
         batch: &RecordBatch<'_>,
         transactions: &mut CleanedTransactions,
-        kept: &mut Vec<bool>,
+        looks: &mut Vec<Look>,
         out: &mut Vec<u8>,
     ) -> Result<Filtered, RecordError> {
         let mut filtered = Filtered::default();
@@ -74,16 +84,25 @@ impl Filter<'_> {
             return Ok(filtered);
         }
         let records = batch.records(DECOMPRESSED_BYTES_MAX)?;
-        kept.clear();
-        let mut has_tombstones = false;
+        looks.clear();
         for record in &records {
             let record = record?;
-            let keep = batch.is_control() || self.keeps(header, &record, &mut filtered);
-            kept.push(keep);
-            filtered.records_kept += u64::from(keep);
-            has_tombstones |= keep && record.value.is_none();
+            let key = record.key.filter(|_| !batch.is_control() && record.offset <= self.latest_offset);
+            looks.push(Look {
+                offset: record.offset,
+                key: key.map(|key| self.map.hash(key)),
+                is_tombstone: record.value.is_none(),
+                stays: true,
+            });
         }
-        filtered.records_read = kept.len() as u64;
+        self.map.touch(looks.iter().filter_map(|look| look.key));
+        let mut has_tombstones = false;
+        for look in looks.iter_mut() {
+            look.stays = batch.is_control() || self.keeps(header, look, &mut filtered);
+            filtered.records_kept += u64::from(look.stays);
+            has_tombstones |= look.stays && look.is_tombstone;
+        }
+        filtered.records_read = looks.len() as u64;
         if filtered.records_kept == 0 {
             if verdict.keep_empty {
                 filtered.header = Some(rewrite_empty(header, out));
@@ -104,7 +123,7 @@ impl Filter<'_> {
             false => known,
         };
         let mut rewriter = BatchRewriter::new(header, horizon, out)?;
-        for (record, _) in records.iter().zip(&*kept).filter(|(_, keep)| **keep) {
+        for (record, _) in records.iter().zip(&*looks).filter(|(_, look)| look.stays) {
             rewriter.keep(&record?);
         }
         filtered.header = Some(rewriter.finish());
@@ -141,7 +160,7 @@ impl Filter<'_> {
     }
 
     /// Whether a record stays.
-    fn keeps(&self, header: &BatchHeader, record: &Record<'_>, filtered: &mut Filtered) -> bool {
+    fn keeps(&self, header: &BatchHeader, record: &Look, filtered: &mut Filtered) -> bool {
         if record.offset > self.latest_offset {
             return true;
         }
@@ -151,7 +170,7 @@ impl Filter<'_> {
         };
         let is_newest = self.map.get(key).is_none_or(|newest| record.offset >= newest);
         let is_wanted =
-            record.value.is_some() || header.delete_horizon_ms().is_none_or(|horizon| self.now_ms < horizon);
+            !record.is_tombstone || header.delete_horizon_ms().is_none_or(|horizon| self.now_ms < horizon);
         is_newest && is_wanted
     }
 }

@@ -14,14 +14,17 @@ pub(crate) const ENTRY_BYTES: usize = 24;
 
 const _: () = assert!(size_of::<Entry>() == ENTRY_BYTES);
 
+/// What stands for a key; no key has zeros.
+pub(crate) type KeyHash = [u64; 2];
+
 /// A slot; without hash it is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Entry {
-    hash: [u64; 2],
+    hash: KeyHash,
     offset: i64,
 }
 
-const EMPTY: [u64; 2] = [0; 2];
+const EMPTY: KeyHash = [0; 2];
 
 /// See the module.
 #[derive(Debug)]
@@ -58,11 +61,10 @@ impl OffsetMap {
 
     /// Notes the newest offset of a key. Says no, and notes nothing, if the map is full: of old keys too, as Kafka's does.
     #[must_use]
-    pub(crate) fn put(&mut self, key: &[u8], offset: Offset) -> bool {
+    pub(crate) fn put(&mut self, hash: KeyHash, offset: Offset) -> bool {
         if self.count >= self.count_max {
             return false;
         }
-        let hash = self.hash(key);
         let Some(at) = self.find(hash) else { return false };
         self.count += usize::from(self.slots[at].hash == EMPTY);
         self.slots[at] = Entry { hash, offset: offset.0 };
@@ -70,10 +72,16 @@ impl OffsetMap {
     }
 
     /// The newest offset of a key.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Offset> {
-        let hash = self.hash(key);
+    pub(crate) fn get(&self, hash: KeyHash) -> Option<Offset> {
         let entry = self.slots[self.find(hash)?];
         (entry.hash == hash).then_some(Offset(entry.offset))
+    }
+
+    /// Brings the places of some keys into the processor's cache. The map is much larger than that, and looked up one by
+    /// one each place would be waited for.
+    pub(crate) fn touch(&self, hashes: impl Iterator<Item = KeyHash>) {
+        let read = |sum: u64, hash: KeyHash| sum ^ self.slots[self.place(hash)].hash[0];
+        std::hint::black_box(hashes.fold(0, read));
     }
 
     /// Keys that are noted.
@@ -87,14 +95,18 @@ impl OffsetMap {
     }
 
     /// The slot that has the hash, or the empty one that would get it; none if all are taken by others.
-    fn find(&self, hash: [u64; 2]) -> Option<usize> {
-        let count = self.slots.len();
-        let start = ((u128::from(hash[0]) * count as u128) >> 64) as usize;
-        let slots = (start..count).chain(0..start);
+    fn find(&self, hash: KeyHash) -> Option<usize> {
+        let start = self.place(hash);
+        let slots = (start..self.slots.len()).chain(0..start);
         slots.into_iter().find(|&at| self.slots[at].hash == hash || self.slots[at].hash == EMPTY)
     }
 
-    fn hash(&self, key: &[u8]) -> [u64; 2] {
+    fn place(&self, hash: KeyHash) -> usize {
+        ((u128::from(hash[0]) * self.slots.len() as u128) >> 64) as usize
+    }
+
+    /// What stands for a key in this map.
+    pub(crate) fn hash(&self, key: &[u8]) -> KeyHash {
         let mut hash = [0; 2];
         for (half, state) in hash.iter_mut().zip(&self.hashers) {
             let mut hasher = state.build_hasher();
@@ -117,15 +129,15 @@ mod tests {
         let mut offset = 0;
         while model.len() < 900 {
             let key = (offset * 7919 % 1301_i64).to_be_bytes();
-            assert!(map.put(&key, Offset(offset)));
+            assert!(map.put(map.hash(&key), Offset(offset)));
             model.insert(key, offset);
             offset += 1;
         }
         assert_eq!(map.len(), 900);
-        assert!(!map.put(b"one more", Offset(0)), "only nine tenths are used");
-        assert_eq!(map.get(b"one more"), None);
+        assert!(!map.put(map.hash(b"one more"), Offset(0)), "only nine tenths are used");
+        assert_eq!(map.get(map.hash(b"one more")), None);
         for (key, offset) in &model {
-            assert_eq!(map.get(key), Some(Offset(*offset)));
+            assert_eq!(map.get(map.hash(key)), Some(Offset(*offset)));
         }
         assert_eq!(map.memory(), 24_000);
     }
@@ -134,11 +146,11 @@ mod tests {
     fn a_full_map_ends_its_searches() {
         let mut map = OffsetMap::new(ENTRY_BYTES as u64 * 4, 1.0, u64::MAX);
         for key in 0..4_u8 {
-            assert!(map.put(&[key], Offset(key.into())));
+            assert!(map.put(map.hash(&[key]), Offset(key.into())));
         }
-        assert!(!map.put(&[9], Offset(9)));
-        assert_eq!(map.get(&[9]), None);
-        assert_eq!((0..4_u8).filter_map(|key| map.get(&[key])).count(), 4);
+        assert!(!map.put(map.hash(&[9]), Offset(9)));
+        assert_eq!(map.get(map.hash(&[9])), None);
+        assert_eq!((0..4_u8).filter_map(|key| map.get(map.hash(&[key]))).count(), 4);
     }
 
     #[test]

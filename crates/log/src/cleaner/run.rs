@@ -9,7 +9,7 @@ use ottla_protocol::{Offset, ProducerId};
 
 use super::LastRecord;
 use super::filter::{DECOMPRESSED_BYTES_MAX, Filter};
-use super::offset_map::OffsetMap;
+use super::offset_map::{KeyHash, OffsetMap};
 use super::plan::{CompactionFacts, CompactionPolicy, CompactionRange, CompactionSegment, group_segments};
 use super::read::BatchReader;
 use super::swap::CleanedSegments;
@@ -99,6 +99,8 @@ pub struct Cleaning {
     segment_max: u64,
     read_buffer: Vec<u8>,
     write_buffer: Vec<u8>,
+    /// Those of the batch that is being gone through.
+    keys: Vec<(KeyHash, Offset)>,
     stats: CleanerStats,
 }
 
@@ -192,6 +194,7 @@ impl Log {
             segment_max: i32::MAX as u64,
             read_buffer: Vec::new(),
             write_buffer: Vec::new(),
+            keys: Vec::new(),
             stats: CleanerStats::default(),
         })
     }
@@ -242,20 +245,23 @@ impl Cleaning {
             if batch.is_control() {
                 transactions.on_control(&batch);
             } else if !transactions.on_data(&batch) {
-                let map = &mut self.map;
+                let (map, keys) = (&mut self.map, &mut self.keys);
                 let latest_offset = &mut self.latest_offset;
                 let gathered = batch.records(DECOMPRESSED_BYTES_MAX).and_then(|records| {
+                    keys.clear();
                     for record in &records {
                         let record = record?;
-                        let Some(key) = record.key.filter(|_| record.offset >= first_dirty_offset) else {
-                            continue;
-                        };
-                        if !map.put(key, record.offset) {
-                            return Ok(false);
+                        if let Some(key) = record.key.filter(|_| record.offset >= first_dirty_offset) {
+                            keys.push((map.hash(key), record.offset));
                         }
-                        *latest_offset = record.offset;
                     }
-                    Ok(true)
+                    map.touch(keys.iter().map(|(hash, _)| *hash));
+                    let fits = keys.iter().all(|(hash, offset)| {
+                        let fits = map.put(*hash, *offset);
+                        *latest_offset = if fits { *offset } else { *latest_offset };
+                        fits
+                    });
+                    Ok(fits)
                 });
                 if !gathered.map_err(|error| reader.corrupt(error))? {
                     return Ok(false);
@@ -314,12 +320,12 @@ impl Cleaning {
             };
             let mut reader =
                 BatchReader::new(segment.clone(), 0, &mut self.read_buffer, self.memory.io_bytes)?;
-            let mut kept = Vec::new();
+            let mut looks = Vec::new();
             while let Some((batch, read)) = reader.next()? {
                 self.stats.bytes_read += batch.size() as u64;
                 let start = self.write_buffer.len();
                 let filtered =
-                    filter.apply(&batch, &mut self.transactions, &mut kept, &mut self.write_buffer);
+                    filter.apply(&batch, &mut self.transactions, &mut looks, &mut self.write_buffer);
                 let filtered = filtered.map_err(|error| reader.corrupt(error))?;
                 self.stats.records_read += filtered.records_read;
                 self.stats.records_written += filtered.records_kept;
