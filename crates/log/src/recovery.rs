@@ -104,7 +104,9 @@ pub(crate) fn recover_segment(
     let len = segment.size();
     let bounds = Bounds { base_offset: segment.base_offset, end_offset };
     let epochs_before = epochs.clone();
-    let landmarks = if len > index_interval_bytes { Landmarks::of(segment) } else { Landmarks::default() };
+    // A small segment has no index to speak of.
+    let is_small = len <= index_interval_bytes;
+    let landmarks = if is_small { Landmarks::of_damage(segment) } else { Landmarks::of(segment) };
     let mut examined = Examined::new(segment, index_interval_bytes);
     let (mut sound_end, trouble) = examine(segment, 0, len, bounds, |position, header| {
         epochs.assign_newer(header.leader_epoch, header.base_offset);
@@ -112,7 +114,7 @@ pub(crate) fn recover_segment(
     })?;
     let mut damage = Vec::new();
     let looks_on = !cfg!(feature = "broken-cut-at-first-bad-batch");
-    if trouble.is_some() && looks_on && is_followed(segment, sound_end, len, bounds)? {
+    if trouble.is_some() && looks_on && is_followed(segment, sound_end, len, bounds, &landmarks)? {
         *epochs = epochs_before;
         examined = Examined::new(segment, index_interval_bytes);
         let Survey { runs, damage: found } = survey(segment, len, bounds, &landmarks)?;

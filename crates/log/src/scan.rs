@@ -36,12 +36,31 @@ pub(crate) struct HeaderScan {
     chunk: Vec<u8>,
     chunk_max: usize,
     chunk_at: u64,
+    /// Nothing but headers is asked for.
+    skips_records: bool,
+    /// Of the batch that was found last.
+    size: usize,
 }
 
 impl HeaderScan {
     /// Walks from `position`, where a batch begins, to `end`, where one ends.
     pub(crate) fn new(file: Arc<dyn DiskFile>, position: u64, end: u64, chunk_max: usize) -> HeaderScan {
-        HeaderScan { file, position, end, chunk: Vec::new(), chunk_max, chunk_at: 0 }
+        HeaderScan {
+            file,
+            position,
+            end,
+            chunk: Vec::new(),
+            chunk_max,
+            chunk_at: 0,
+            skips_records: false,
+            size: 0,
+        }
+    }
+
+    /// Reads no more than a header at a time where batches are large.
+    pub(crate) fn skipping_records(mut self) -> HeaderScan {
+        self.skips_records = true;
+        self
     }
 
     /// Where the next batch begins, or the walk ended.
@@ -66,7 +85,8 @@ impl HeaderScan {
             if needed > available { Err(RecordError::Truncated { needed, available }) } else { Ok(header) }
         });
         let header = header.map_err(ScanError::Bad)?;
-        self.position += header.size() as u64;
+        self.size = header.size();
+        self.position += self.size as u64;
         Ok(Some((position, header)))
     }
 
@@ -77,7 +97,7 @@ impl HeaderScan {
         let end = position + header.size() as u64;
         while at < end {
             if !self.holds(at, 1) {
-                self.load(at)?;
+                self.load(at, self.chunk_max)?;
             }
             let start = (at - self.chunk_at) as usize;
             let piece = &self.chunk[start..];
@@ -95,7 +115,8 @@ impl HeaderScan {
     fn head(&mut self) -> io::Result<&[u8]> {
         let wanted = (BATCH_OVERHEAD as u64).min(self.end - self.position);
         if !self.holds(self.position, wanted) {
-            self.load(self.position)?;
+            let is_far = self.skips_records && self.size > FIND_CHUNK;
+            self.load(self.position, if is_far { BATCH_OVERHEAD } else { self.chunk_max })?;
         }
         let start = (self.position - self.chunk_at) as usize;
         let end = (start + wanted as usize).min(self.chunk.len());
@@ -106,8 +127,8 @@ impl HeaderScan {
         self.chunk_at <= position && position + len <= self.chunk_at + self.chunk.len() as u64
     }
 
-    fn load(&mut self, position: u64) -> io::Result<()> {
-        let size = (self.chunk_max as u64).min(self.end - position) as usize;
+    fn load(&mut self, position: u64, size: usize) -> io::Result<()> {
+        let size = (size as u64).min(self.end - position) as usize;
         self.chunk.resize(size, 0);
         self.chunk_at = position;
         let count = read_full_at(&*self.file, &mut self.chunk, position)?;

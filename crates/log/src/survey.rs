@@ -6,14 +6,16 @@
 //! ```
 //! A torn write, a flipped bit, a lost block leave batches behind them that are as they were written. Where the next one
 //! begins is told by the length of the damaged batch, if that is left; otherwise it is searched for, byte by byte: a
-//! header that can be one of this segment, whose checksum is right, and which another header or the end follows. The
-//! last rule is there for records that hold batches: without it the inside of a damaged batch could pass for the log.
+//! header that can be one of this segment, whose checksum is right, and which another header or the end follows, or
+//! which is known from earlier. The last rule is there for records that hold batches: without it the inside of a damaged
+//! batch could pass for the log. And where a sector ends within the first bytes of a batch, which no checksum covers, the
+//! next batch must go on with its offsets: what damaged the sector may have changed them.
 //!
 //! Blocks that were written to the wrong place hold sound batches whose offsets contradict their neighbours'; and no
 //! checksum covers the offset and the leader epoch of a batch. Of all that is sound, the most bytes in which both grow
 //! are the log, and bytes that the index knows at their place count double; the rest is damage like any other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -30,6 +32,13 @@ use crate::segment::Segment;
 /// Bytes between two entries of an index, by default.
 const LANDMARK_WEIGHT: u64 = 4096;
 
+/// What a disk writes or loses as a whole.
+const SECTOR: u64 = 512;
+/// Bytes at the start of a batch that no checksum covers: its offset, its length, its leader epoch.
+const UNCHECKED: u64 = 16;
+/// More than all bytes that a segment can have.
+const BEGINNING_WEIGHT: u64 = 1 << 40;
+
 /// Adjacent sound batches whose offsets grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
@@ -45,19 +54,38 @@ pub(crate) struct Run {
     weight: u64,
 }
 
-/// Where an index says that batches are: by position, their last offsets.
+/// What is known of where batches are, from earlier.
 #[derive(Debug, Default)]
-pub(crate) struct Landmarks(HashMap<u32, Offset>);
+pub(crate) struct Landmarks {
+    /// What the index says: by position, their last offsets.
+    indexed: HashMap<u32, Offset>,
+    /// Where sound batches followed damage when somebody last looked.
+    resumed: HashSet<u32>,
+}
 
 impl Landmarks {
-    /// The entries of a segment's index; none if it cannot be read.
+    /// What the index of a segment says, and the file that names its damage; nothing if they cannot be read.
     pub(crate) fn of(segment: &Segment) -> Landmarks {
         let entries = segment.offset_index.entries(&segment.files).unwrap_or_default();
-        Landmarks(entries.into_iter().map(|entry| (entry.position, entry.offset)).collect())
+        Landmarks {
+            indexed: entries.into_iter().map(|entry| (entry.position, entry.offset)).collect(),
+            ..Landmarks::of_damage(segment)
+        }
+    }
+
+    /// What the file that names a segment's damage says.
+    pub(crate) fn of_damage(segment: &Segment) -> Landmarks {
+        let resumed = segment.damage().iter().map(Damage::end).collect();
+        Landmarks { indexed: HashMap::new(), resumed }
     }
 
     fn weight(&self, position: u32, header: &BatchHeader) -> u64 {
-        if self.0.get(&position) == Some(&header.last_offset()) { LANDMARK_WEIGHT } else { 0 }
+        if self.knows(position, header) { LANDMARK_WEIGHT } else { 0 }
+    }
+
+    /// Whether something else than its own bytes says that a batch is there.
+    fn knows(&self, position: u32, header: &BatchHeader) -> bool {
+        self.indexed.get(&position) == Some(&header.last_offset()) || self.resumed.contains(&position)
     }
 }
 
@@ -138,9 +166,15 @@ pub(crate) fn examine(
 }
 
 /// Whether a sound batch follows a place where none is.
-pub(crate) fn is_followed(segment: &Segment, bad: u32, len: u32, bounds: Bounds) -> Result<bool, LogError> {
+pub(crate) fn is_followed(
+    segment: &Segment,
+    bad: u32,
+    len: u32,
+    bounds: Bounds,
+    landmarks: &Landmarks,
+) -> Result<bool, LogError> {
     let file = segment.files.get(Kind::Log).map_err(segment.files.io("open", Kind::Log))?;
-    let found = resume(&file, bad.into(), len.into(), bounds);
+    let found = resume(&file, bad.into(), len.into(), bounds, landmarks);
     Ok(found.map_err(segment.files.io("read", Kind::Log))?.is_some())
 }
 
@@ -182,15 +216,26 @@ pub(crate) fn survey(
         let next = match end > from {
             // Sound in itself: its offsets begin anew.
             true if is_sound(&file, end.into(), len.into(), bounds).unwrap_or(false) => Some(end),
-            _ => resume(&file, end.into(), len.into(), bounds)
+            _ => resume(&file, end.into(), len.into(), bounds, landmarks)
                 .map_err(segment.files.io("read", Kind::Log))?
                 .map(|at| at as u32),
         };
         let Some(next) = next else { break };
         from = next;
     }
-    let runs = most_in_order(runs, |run| (run.first_offset.0, run.end_offset.0));
-    let runs = most_in_order(runs, |run| (run.leader_epoch.0.into(), run.leader_epoch.0.into()));
+    // What goes on from the segment's beginning without a gap is not given up for anything behind it.
+    let mut beginning = (0, bounds.base_offset);
+    let goes_on = |run: &&Run| {
+        let is_next = (run.start, run.first_offset) == beginning;
+        beginning = if is_next { (run.end, run.end_offset) } else { beginning };
+        is_next
+    };
+    let first = runs.iter().take_while(goes_on).count();
+    let beginning_end = first.checked_sub(1).map_or(0, |last| runs[last].end);
+    let weight = |run: &Run| run.weight + if run.end <= beginning_end { BEGINNING_WEIGHT } else { 0 };
+    let runs = most_in_order(runs, |run| (run.first_offset.0, run.end_offset.0), weight);
+    let epoch = |run: &Run| i64::from(run.leader_epoch.0);
+    let runs = most_in_order(runs, |run| (epoch(run), epoch(run)), |run| run.weight);
     Ok(Survey { damage: between(&runs, len, bounds, &troubles), runs })
 }
 
@@ -200,9 +245,13 @@ impl Run {
     }
 }
 
-/// Of runs in the order of their positions, those with the most bytes in which something grows: none begins before the
+/// Of runs in the order of their positions, those with the most weight in which something grows: none begins before the
 /// one before it ends.
-fn most_in_order(runs: Vec<Run>, span: impl Fn(&Run) -> (i64, i64)) -> Vec<Run> {
+fn most_in_order(
+    runs: Vec<Run>,
+    span: impl Fn(&Run) -> (i64, i64),
+    weight: impl Fn(&Run) -> u64,
+) -> Vec<Run> {
     // By what a choice of runs ends with: its bytes, and its last run. Bytes grow from entry to entry.
     let mut best: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(runs.len());
@@ -213,7 +262,7 @@ fn most_in_order(runs: Vec<Run>, span: impl Fn(&Run) -> (i64, i64)) -> Vec<Run> 
             None => (0, None),
         };
         before.push(last);
-        let bytes = bytes + run.weight;
+        let bytes = bytes + weight(run);
         if best.range(..=end).next_back().is_some_and(|(_, (other, _))| *other >= bytes) {
             continue;
         }
@@ -259,22 +308,36 @@ fn between(runs: &[Run], len: u32, bounds: Bounds, troubles: &BTreeMap<u32, Reco
 }
 
 /// Where the next sound batch begins after a place where none is.
-fn resume(file: &Arc<dyn DiskFile>, bad: u64, end: u64, bounds: Bounds) -> io::Result<Option<u64>> {
+fn resume(
+    file: &Arc<dyn DiskFile>,
+    bad: u64,
+    end: u64,
+    bounds: Bounds,
+    landmarks: &Landmarks,
+) -> io::Result<Option<u64>> {
     // The header may be whole, and only records be damaged.
     if let Some(header) = plausible(file, bad, end, bounds)? {
         let behind = bad + header.size() as u64;
         if behind == end {
             return Ok(None);
         }
-        if is_sound(file, behind, end, bounds)? {
+        let next = plausible(file, behind, end, bounds)?;
+        let goes_on = next.is_some_and(|next| next.base_offset == header.next_offset());
+        if goes_on && is_sound(file, behind, end, bounds)? {
             return Ok(Some(behind));
         }
     }
-    search(file, bad + 1, end, bounds)
+    search(file, bad + 1, end, bounds, landmarks)
 }
 
 /// Searches for a sound batch, byte by byte.
-fn search(file: &Arc<dyn DiskFile>, from: u64, end: u64, bounds: Bounds) -> io::Result<Option<u64>> {
+fn search(
+    file: &Arc<dyn DiskFile>,
+    from: u64,
+    end: u64,
+    bounds: Bounds,
+    landmarks: &Landmarks,
+) -> io::Result<Option<u64>> {
     let mut chunk = vec![0; SCAN_CHUNK];
     let mut at = from;
     while at + BATCH_OVERHEAD as u64 <= end {
@@ -293,9 +356,12 @@ fn search(file: &Arc<dyn DiskFile>, from: u64, end: u64, bounds: Bounds) -> io::
             }
             let Ok(header) = BatchHeader::parse(&bytes[offset..]) else { continue };
             let position = at + offset as u64;
-            if bounds.check(bounds.base_offset, &header).is_ok()
-                && is_followed_up(file, position, end, bounds)?
-            {
+            if bounds.check(bounds.base_offset, &header).is_err() {
+                continue;
+            }
+            let is_confirmed =
+                landmarks.knows(position as u32, &header) || leads_on(file, position, &header, end, bounds)?;
+            if is_confirmed && is_sound(file, position, end, bounds)? {
                 return Ok(Some(position));
             }
         }
@@ -304,13 +370,22 @@ fn search(file: &Arc<dyn DiskFile>, from: u64, end: u64, bounds: Bounds) -> io::
     Ok(None)
 }
 
-/// Whether a sound batch is at a position, and the end or what looks like another one behind it.
-fn is_followed_up(file: &Arc<dyn DiskFile>, position: u64, end: u64, bounds: Bounds) -> io::Result<bool> {
-    let Some(header) = plausible(file, position, end, bounds)? else { return Ok(false) };
+/// Whether what is behind a batch speaks for it: another one that goes on with its offsets; or, if its offset cannot have
+/// been changed by what happened to the sector before, the end, or one with larger offsets.
+fn leads_on(
+    file: &Arc<dyn DiskFile>,
+    position: u64,
+    header: &BatchHeader,
+    end: u64,
+    bounds: Bounds,
+) -> io::Result<bool> {
     let behind = position + header.size() as u64;
-    let leads_on = behind == end
-        || plausible(file, behind, end, bounds)?.is_some_and(|next| next.base_offset >= header.next_offset());
-    Ok(leads_on && is_sound(file, position, end, bounds)?)
+    let next = plausible(file, behind, end, bounds)?.map(|next| next.base_offset);
+    if next == Some(header.next_offset()) {
+        return Ok(true);
+    }
+    let is_whole = position / SECTOR == (position + UNCHECKED - 1) / SECTOR;
+    Ok(is_whole && (behind == end || next.is_some_and(|next| next > header.next_offset())))
 }
 
 /// Whether a sound batch that can be one of this segment is at a position.

@@ -44,7 +44,7 @@ impl<'s> Walk<'s> {
         let damage = segment.damage();
         let within = damage.iter().find(|damage| (damage.position..damage.end()).contains(&position));
         let position = within.map_or(position, |damage| damage.position);
-        let scan = HeaderScan::new(file, position.into(), end.into(), chunk_max);
+        let scan = HeaderScan::new(file, position.into(), end.into(), chunk_max).skipping_records();
         Ok(Walk { segment, scan, damage, next_offset: segment.base_offset, has_surveyed: false })
     }
 

@@ -383,3 +383,19 @@ fn a_search_by_time_goes_around_damage_that_it_meets() {
     assert_eq!((found.offset.0, found.timestamp), records[3]);
     assert_eq!(log.reader().damaged_ranges().len(), 1);
 }
+
+#[test]
+fn a_batch_between_two_damaged_places_is_found_where_it_was_known_to_be() {
+    let (disk, records) = killed(6, -1);
+    for lost in [1, 3] {
+        let mut bytes = contents(&disk, LOG_0);
+        let layout = layout(&contents(&killed(6, -1).0, LOG_0));
+        bytes[layout[lost].0.clone()].fill(0xee);
+        replace(&disk, LOG_0, &bytes);
+        let (mut log, _) = recover(&disk, 0);
+        log.flush(0).expect("flushes");
+        log.close().expect("closes");
+    }
+    let (log, _) = recover(&disk, 0);
+    assert_eq!(missing(&log, &records), [1, 3]);
+}
