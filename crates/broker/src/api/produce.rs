@@ -24,6 +24,7 @@ use ottla_protocol::records::{BatchHeader, InvalidRecord};
 use ottla_protocol::{ApiKey, ErrorCode, Records};
 use pending::{Pending, Place};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 pub(super) const ENTRY: Entry =
     Entry { key: ApiKey::Produce, handle: |parts, call| handle(call, &parts.images, &parts.partitions) };
@@ -50,11 +51,13 @@ fn handle(call: &Call, images: &Images, partitions: &Partitions) -> Handled {
         let response = producing.topic(topic, responses.len());
         responses.push(response);
     }
-    if request.acks == 0 {
-        return Ok(silence(&responses));
-    }
     let response = ProduceResponse { responses, ..ProduceResponse::default() };
-    Ok(producing.pending.answer(response, request.timeout_ms, call.reply_to()))
+    let (acks, reply_to) = (request.acks, call.reply_to());
+    let answer = move |response: &ProduceResponse| match acks {
+        0 => silence(&response.responses),
+        _ => reply_to.with(response),
+    };
+    Ok(producing.pending.answer(response, request.timeout_ms, answer))
 }
 
 /// Whether a topic's data has a batch that is part of a transaction.
@@ -147,10 +150,23 @@ impl Producing<'_> {
         place: Place,
     ) -> Result<Appended, AppendError> {
         let partition = find_partition(self.partitions, topic, data.index)?;
-        let records = data.records.as_ref().and_then(Records::bytes);
-        let bytes = records.map(AsRef::as_ref).unwrap_or_default();
+        let bytes = data.records.as_ref().and_then(Records::bytes).cloned().unwrap_or_default();
         let ticket = self.pending.ticket();
-        let appended = partition.produce(bytes, self.call.version, self.acks, self.now_ms, ticket)?;
+        let (version, acks, now_ms) = (self.call.version, self.acks, self.now_ms);
+        if partition.is_stuck() {
+            let late = self.pending.late();
+            let (size, of_job) = (bytes.len(), Arc::clone(&partition));
+            let append = move || {
+                let produce = |()| of_job.produce(&bytes, version, acks, now_ms, ticket);
+                late.appended(late.in_time().and_then(produce));
+            };
+            if partition.append_aside(size, append) {
+                self.pending.waits_for_append(partition, place);
+            }
+            // Until it is made.
+            return Err(ErrorCode::RequestTimedOut.into());
+        }
+        let appended = partition.produce(&bytes, version, acks, now_ms, ticket)?;
         if appended.waits {
             self.pending.waits(partition, place);
         }

@@ -1,6 +1,7 @@
 //! The one place where the host reads clocks.
 
 use ottla_config::StartError;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970, as record timestamps and group timers count.
@@ -14,6 +15,12 @@ pub fn now_ms() -> i64 {
 #[allow(clippy::disallowed_methods, reason = "this is the seam")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// Milliseconds since this was first asked, as short durations count.
+pub(super) fn ticks_ms() -> u64 {
+    static FIRST: LazyLock<Instant> = LazyLock::new(now);
+    u64::try_from(FIRST.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The first of January 2020: before it nobody ran this.

@@ -9,6 +9,7 @@
 //! the next heartbeat and takes their leadership away (KIP-858), and nothing is written to it any more, the note of a clean
 //! shutdown least of all.
 
+use super::detour::Detour;
 use super::disk_space::Room;
 use super::flusher::Flusher;
 use ottla_log::LogError;
@@ -30,6 +31,8 @@ pub struct DirState {
     failures: Failures,
     /// Its partitions that want to be flushed.
     pub(super) flusher: Flusher,
+    /// Appends that must not wait for its disk where they are asked for.
+    pub(super) detour: Detour,
 }
 
 /// Counts the directories that failed, for those who act on it.
@@ -53,8 +56,8 @@ impl DirState {
     /// A directory that can be used.
     pub(super) fn online(index: usize, path: &Path, id: Uuid, failures: Failures) -> Arc<DirState> {
         let (path, is_offline) = (path.to_owned(), AtomicBool::new(false));
-        let (room, flusher) = (Room::default(), Flusher::default());
-        Arc::new(DirState { index, path, id, is_offline, room, failures, flusher })
+        let (room, flusher, detour) = (Room::default(), Flusher::default(), Detour::default());
+        Arc::new(DirState { index, path, id, is_offline, room, failures, flusher, detour })
     }
 
     /// Its place among the directories of this node.
@@ -88,6 +91,11 @@ impl DirState {
     /// How much producers may still append.
     pub(super) fn room(&self) -> &Room {
         &self.room
+    }
+
+    /// Whether an append to it might have to wait for its disk.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.detour.is_open() || self.flusher.is_stuck()
     }
 
     /// Takes it offline. What was appended and not flushed yet must not be acknowledged afterwards. Only the first call

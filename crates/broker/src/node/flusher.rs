@@ -12,10 +12,13 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Files of one directory that are synced at the same time.
 const THREADS_MAX: usize = 16;
+/// A disk whose fsync takes longer is stuck, until it is done. A healthy one is done ten times over by then.
+const STUCK_MS: u64 = 500;
 /// How long a thread without work stays.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -27,6 +30,8 @@ pub(crate) struct Flusher {
     arrived: Condvar,
     /// The last one was flushed.
     drained: Condvar,
+    /// From when on the disk is stuck unless an fsync ends before: 0 while none runs. In ticks of the clock.
+    stuck_from: AtomicU64,
 }
 
 #[derive(Default)]
@@ -35,8 +40,8 @@ struct Queue {
     threads: usize,
     /// Threads that wait for work.
     idle: usize,
-    /// Partitions that are being flushed.
-    flushing: usize,
+    /// When the flushes that run began, in ticks of the clock.
+    flushing: Vec<u64>,
     /// Threads are not started: a test flushes when it says so.
     is_by_hand: bool,
 }
@@ -61,10 +66,46 @@ impl Flusher {
         }
     }
 
+    /// Whether an fsync has been running for so long that nobody should wait for the disk who has other things to do.
+    pub(super) fn is_stuck(&self) -> bool {
+        match self.stuck_from() {
+            0 => false,
+            stuck_from => clock::ticks_ms() > stuck_from,
+        }
+    }
+
+    /// From when on the disk counts as stuck; 0 while no fsync runs.
+    pub(super) fn stuck_from(&self) -> u64 {
+        self.stuck_from.load(Ordering::Relaxed)
+    }
+
+    fn began(&self, queue: &mut Queue) -> u64 {
+        let now = clock::ticks_ms();
+        queue.flushing.push(now);
+        self.note_oldest(queue);
+        now
+    }
+
+    fn ended(&self, queue: &mut Queue, began: u64) {
+        if let Some(at) = queue.flushing.iter().position(|other| *other == began) {
+            queue.flushing.remove(at);
+        }
+        self.note_oldest(queue);
+        if queue.flushing.is_empty() && queue.waiting.is_empty() {
+            self.drained.notify_all();
+        }
+    }
+
+    fn note_oldest(&self, queue: &Queue) {
+        // They are in the order in which they began.
+        let stuck_from = queue.flushing.first().map_or(0, |oldest| oldest + STUCK_MS);
+        self.stuck_from.store(stuck_from, Ordering::Relaxed);
+    }
+
     /// Waits until all that is queued is flushed, but not after `deadline`; false when it is not.
     pub(super) fn drain(&self, deadline: Instant) -> bool {
         let mut queue = self.queue.lock();
-        while !(queue.waiting.is_empty() && queue.flushing == 0) {
+        while !(queue.waiting.is_empty() && queue.flushing.is_empty()) {
             if clock::now() >= deadline {
                 return false;
             }
@@ -99,19 +140,16 @@ fn spawn(dir: &Arc<DirState>) {
 
 /// One thread: flushes what is queued until nothing was for a while.
 fn run(dir: &DirState) {
-    let Flusher { queue, arrived, drained } = &dir.flusher;
+    let Flusher { queue, arrived, .. } = &dir.flusher;
     let mut queue = queue.lock();
     loop {
         if let Some(partition) = queue.waiting.pop_front() {
-            queue.flushing += 1;
+            let began = dir.flusher.began(&mut queue);
             drop(queue);
             flush(dir, &partition);
             drop(partition);
             queue = dir.flusher.queue.lock();
-            queue.flushing -= 1;
-            if queue.flushing == 0 && queue.waiting.is_empty() {
-                drained.notify_all();
-            }
+            dir.flusher.ended(&mut queue, began);
             continue;
         }
         queue.idle += 1;

@@ -178,7 +178,7 @@ impl Groups {
                 match effect {
                     Effect::Append { write, records } => {
                         let waiter: Arc<dyn Waiter> = Arc::clone(&core.outcomes) as _;
-                        core.partition.append(&batch(&records), Ticket { waiter, number: write.0 });
+                        core.partition.append(batch(&records), Ticket { waiter, number: write.0 });
                     }
                     Effect::Reply { id, response } => {
                         // The client may be gone; its connection took the receiver with it.

@@ -6,6 +6,7 @@ mod cleaner;
 pub mod clock;
 pub(crate) mod config;
 pub(crate) mod controller;
+pub(crate) mod detour;
 mod dir_assignments;
 pub(crate) mod dir_state;
 mod disk_space;

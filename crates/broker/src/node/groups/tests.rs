@@ -25,7 +25,7 @@ fn a_partition_that_is_let_go_while_it_is_read_does_not_trip_its_reader() {
     let groups = groups();
     groups.load(vec![Arc::clone(&partition)]);
     let reading = held(&groups);
-    partition.append(&a_record(), Arc::new(Told::default()).ticket(0));
+    partition.append(a_record(), Arc::new(Told::default()).ticket(0));
 
     groups.unload(INDEX);
     assert!(!groups.replay(&reading), "what was let go is not read on");
@@ -42,7 +42,7 @@ fn a_partition_that_is_taken_anew_while_it_is_read_is_left_to_the_new_reader() {
     let reading = held(&groups);
     groups.load(vec![Arc::clone(&partition)]);
     let anew = held(&groups);
-    partition.append(&a_record(), Arc::new(Told::default()).ticket(0));
+    partition.append(a_record(), Arc::new(Told::default()).ticket(0));
 
     assert!(!Arc::ptr_eq(&reading, &anew));
     assert!(!groups.replay(&reading), "the earlier reader stops");

@@ -99,7 +99,7 @@ fn producers_are_refused_while_the_disk_is_nearly_full_and_everything_else_goes_
     assert_eq!(read(&partition, 0), Ok(vec!["a".into(), "b".into()]));
     assert_eq!(partition.delete_records(Offset(1)), Ok(Offset(1)));
     let told = Arc::new(Told::default());
-    partition.append(&own_batch(), told.ticket(0));
+    partition.append(own_batch(), told.ticket(0));
     assert_eq!(partition.committed(), Ok(Offset(3)));
     assert_eq!(told.take(), [(0, Ok(()))]);
     assert!(partition.is_online(), "a full disk is none that failed");

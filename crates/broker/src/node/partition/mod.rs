@@ -22,6 +22,7 @@ pub(crate) use commit::{Ticket, Until, Waiter};
 pub(super) use upkeep::Checkpointed;
 
 use super::clock;
+use super::detour::Detour;
 use super::dir_state::DirState;
 use super::waiters::Waiters;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -279,7 +280,30 @@ impl Partition {
 
     /// Appends a batch that this broker made itself. The ticket hears in any case how it ended: that the batch is
     /// committed, or why it is not in the log.
-    pub(crate) fn append(self: &Arc<Self>, batch: &[u8], ticket: Ticket) {
+    pub(crate) fn append(self: &Arc<Self>, batch: Vec<u8>, ticket: Ticket) {
+        if !self.is_stuck() {
+            return self.append_here(&batch, ticket);
+        }
+        let (this, size, refused) = (Arc::clone(self), batch.len(), ticket.clone());
+        if !self.append_aside(size, move || this.append_here(&batch, ticket)) {
+            refused.waiter.ended(refused.number, Err(ErrorCode::RequestTimedOut));
+            refused.waiter.wake();
+        }
+    }
+
+    /// Whether an append might have to wait for the disk. Then it is to be made by [`append_aside`](Self::append_aside),
+    /// as all are until those are done, so that they stay in order.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.dir.load().is_stuck()
+    }
+
+    /// Has an append made by the thread of a directory whose disk is stuck; false if too many wait for that.
+    #[must_use]
+    pub(crate) fn append_aside(&self, size: usize, append: impl FnOnce() + Send + 'static) -> bool {
+        Detour::take(&self.dir(), size, append)
+    }
+
+    fn append_here(self: &Arc<Self>, batch: &[u8], ticket: Ticket) {
         let number = ticket.number;
         let waiter = Arc::clone(&ticket.waiter);
         let waits = self.locked(|state| {

@@ -1,6 +1,7 @@
 //! Who waits for the disk, on a simulated one that is flushed by hand.
 
 use super::*;
+use crate::node::detour::Detour;
 use crate::node::flusher::Flusher;
 use ottla_log::disk::{Fault, Op, SimDisk};
 use parking_lot::Mutex;
@@ -242,6 +243,31 @@ fn who_gives_up_hears_nothing_more_and_the_record_stays() {
     story.flush();
     assert_eq!((story.told.take(), patient.take()), (vec![], all_ok(1..2)));
     assert_eq!(story.latest(), 2);
+}
+
+#[test]
+fn while_the_disk_is_stuck_appends_wait_aside_in_their_order() {
+    let story = Story::new(&[]);
+    let dir = story.partition.dir();
+    dir.detour.open_by_hand();
+    for number in 0..3 {
+        story.partition.append(batch(i32::try_from(number).unwrap(), &["a"]), story.told.ticket(number));
+    }
+    assert!(!story.is_queued(), "nothing is appended on the thread that asks");
+    Detour::run_queued(&dir);
+    assert!(!story.partition.is_stuck(), "what comes now need not wait");
+    story.partition.append(batch(3, &["a"]), story.told.ticket(3));
+    assert_eq!(story.told.take(), []);
+    story.flush();
+    assert_eq!(story.told.take(), all_ok(0..4));
+}
+
+#[test]
+fn what_is_too_much_for_the_queue_of_a_stuck_disk_is_refused() {
+    let story = Story::new(&[]);
+    story.partition.dir().detour.open_by_hand();
+    assert!(story.partition.append_aside(200 << 20, || ()));
+    assert!(!story.partition.append_aside(100 << 20, || ()));
 }
 
 /// The names of the file, of the directory and of the segments that come later are as durable as the records.
