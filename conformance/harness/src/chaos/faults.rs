@@ -22,6 +22,9 @@ const ENOSPC: i32 = 28;
 /// A name that says what is shown, and how.
 pub(crate) type Case = (&'static str, fn(&mut Bench<'_>) -> Result<()>);
 
+/// A case that changes files itself.
+pub(crate) type FileCase = (&'static str, fn(&Environment, &Path) -> Result<()>);
+
 /// All cases.
 pub(crate) const CASES: &[Case] = &[
     ("a_sync_that_fails_acknowledges_nothing_and_is_never_trusted_again", failed_sync),
@@ -49,9 +52,12 @@ pub(crate) fn run(environment: &Environment, binary: &Path, case: &Case) -> Resu
 /// What [`damage`] says when records behind the damage are gone.
 pub(crate) const CUT_AWAY: &str = "cut away";
 
+/// The case of [`damage`].
+pub(crate) const DAMAGE: FileCase = ("a_bit_that_turns_over_below_the_flush_hides_nothing_behind_it", damage);
+
 /// A bit below what was flushed turns over while the broker is down: what lies behind it is still there afterwards, and
 /// what it hit is answered with an error.
-pub(crate) fn damage(environment: &Environment, binary: &Path) -> Result<()> {
+fn damage(environment: &Environment, binary: &Path) -> Result<()> {
     const RECORDS: usize = 60;
     let directory = tempfile::tempdir()?;
     let mut broker = Broker::ottla(environment, directory.path()).binary(binary);
@@ -66,8 +72,9 @@ pub(crate) fn damage(environment: &Environment, binary: &Path) -> Result<()> {
     broker.kill()?;
     let path = broker.data().join("damaged-0/00000000000000000000.log");
     let mut bytes = fs::read(&path)?;
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
+    let hit = b"damaged 30";
+    let at = bytes.windows(hit.len()).position(|bytes| bytes == hit).context("the record is in the file")?;
+    bytes[at] ^= 0x10;
     fs::write(&path, bytes)?;
     broker.start(&mut runner)?;
     let mut client = Single::open(broker.port)?;

@@ -234,6 +234,10 @@ impl Load {
                     }
                     return Ok(Outcome::Ok);
                 }
+                // Its producer has the answer for the batch before, and the broker does not have the batch.
+                ErrorCode::OutOfOrderSequenceNumber => {
+                    bail!("lost-acknowledged: partition {partition} does not know the last sequence: {error}")
+                }
                 _ if !error.is_retriable() => bail!("a batch was refused for good: {error}"),
                 _ => {
                     self.refused(error);

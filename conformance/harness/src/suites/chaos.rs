@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::chaos::{self, CASES, Ending, Plan};
+use crate::chaos::{self, CASES, DAMAGE, Ending, Plan};
 use crate::environment::{Environment, Kind};
 use crate::report::Report;
 
@@ -22,5 +22,6 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
     for fault in CASES {
         report.case(fault.0, || chaos::run_fault(environment, &libc, fault));
     }
+    report.case(DAMAGE.0, || DAMAGE.1(environment, &environment.ottla));
     Ok(())
 }

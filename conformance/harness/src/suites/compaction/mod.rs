@@ -1,9 +1,10 @@
 //! Compaction beside Kafka's: the same batches, compacted by both, leave the same records; each goes on with what the other
-//! one compacted. And what a broker makes of batches that are to be stored in another codec.
+//! one compacted. Likewise retention and deleted records. And what a broker makes of batches that are to be stored in another codec.
 //!
 //! Topics are not compacted while they are written (`min.cleanable.dirty.ratio=1`), and then all at once, so that how
 //! often each broker looks does not matter. Time in the batches decides when segments end.
 
+mod deletion;
 mod transactions;
 pub(crate) mod world;
 mod written;
@@ -61,6 +62,7 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
         }
     }
     report.case("deleted_records_are_gone_alike", || deleted_alike(&mut worlds));
+    let deleted = deletion::run(report, &mut worlds)?;
     under_test.check_alive()?;
     let before: Vec<String> =
         TOPICS.iter().map(|topic| worlds[0].everything_of(topic.name)).collect::<Result<_>>()?;
@@ -80,6 +82,9 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
             for (topic, before) in TOPICS.iter().zip(&before) {
                 same(topic.name, before, &world.everything_of(topic.name)?)?;
                 world.set_ratio(topic.name, "0")?;
+            }
+            for (topic, before) in &deleted {
+                same(topic, before, &world.everything_of(topic)?)?;
             }
             other.check_alive()?;
             other.stop()

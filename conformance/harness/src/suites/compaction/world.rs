@@ -63,11 +63,11 @@ impl World {
 
     /// `min.cleanable.dirty.ratio`: 1 is never, 0 is always.
     pub(crate) fn set_ratio(&mut self, topic: &str, ratio: &str) -> Result<()> {
-        let config = AlterableConfig {
-            name: "min.cleanable.dirty.ratio".into(),
-            value: Some(ratio.into()),
-            ..Default::default()
-        };
+        self.set_config(topic, "min.cleanable.dirty.ratio", ratio)
+    }
+
+    pub(crate) fn set_config(&mut self, topic: &str, name: &str, value: &str) -> Result<()> {
+        let config = AlterableConfig { name: name.into(), value: Some(value.into()), ..Default::default() };
         let resource = AlterConfigsResource {
             resource_type: TOPIC_RESOURCE,
             resource_name: topic.into(),
@@ -131,14 +131,22 @@ impl World {
 
     /// Offset and timestamp that ListOffsets answers.
     fn list_offset(&mut self, topic: &str, timestamp: i64) -> Result<(i64, i64)> {
+        let name = topic;
         let partition = ListOffsetsPartition { timestamp, current_leader_epoch: -1, ..Default::default() };
         let topic =
             ListOffsetsTopic { name: topic.into(), partitions: vec![partition], ..Default::default() };
         let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
-        let answer = self.client.ask(7, &request)?;
-        let partition = &answer.topics.first().context("a topic")?.partitions[0];
-        ensure!(partition.error_code == 0, "list offsets of {timestamp}: {}", partition.error_code);
-        Ok((partition.offset, partition.timestamp))
+        // A partition is led a moment after its broker has started.
+        for _ in 0..100 {
+            let answer = self.client.ask(7, &request)?;
+            let partition = &answer.topics.first().context("a topic")?.partitions[0];
+            match partition.error_code {
+                0 => return Ok((partition.offset, partition.timestamp)),
+                3 | 6 => thread::sleep(Duration::from_millis(50)),
+                error => bail!("list offsets of {timestamp}: {error}"),
+            }
+        }
+        bail!("{name} is not led")
     }
 
     /// All batches and records of a topic and what ListOffsets says of them, a line each. What is the time of
