@@ -64,7 +64,7 @@ fn damage(environment: &Environment, binary: &Path) -> Result<()> {
     let mut runner = Runner::new(environment);
     broker.start(&mut runner)?;
     let mut client = Single::open(broker.port)?;
-    client.create("damaged", &[("flush.messages", "1")])?;
+    client.create("damaged", &[])?;
     for number in 0..RECORDS {
         let produced = client.produce("damaged", &format!("damaged {number}"), -1)?;
         ensure!(produced == Produced::At(number as i64), "{produced:?}");
@@ -156,7 +156,7 @@ fn contains(found: &[String], acknowledged: &[String]) -> Result<()> {
 
 fn failed_sync(bench: &mut Bench<'_>) -> Result<()> {
     let mut client = bench.client()?;
-    client.create("synced", &[("flush.messages", "1")])?;
+    client.create("synced", &[])?;
     for number in 0..20 {
         client.produce("synced", &format!("synced before {number}"), -1)?;
     }
@@ -210,7 +210,7 @@ fn full_disk(bench: &mut Bench<'_>) -> Result<()> {
 
 fn failed_write(bench: &mut Bench<'_>) -> Result<()> {
     let mut client = bench.client()?;
-    client.create("write", &[("flush.messages", "1")])?;
+    client.create("write", &[])?;
     bench.faultfs.set_faults(&format!("write 10 1000000 errno {EIO} write-0\n"))?;
     let (acknowledged, refused) = until_refused(&mut client, "write", 100)?;
     storage_error(&refused)?;
@@ -220,7 +220,7 @@ fn failed_write(bench: &mut Bench<'_>) -> Result<()> {
 
 fn failed_read(bench: &mut Bench<'_>) -> Result<()> {
     let mut client = bench.client()?;
-    client.create("read", &[("flush.messages", "1")])?;
+    client.create("read", &[])?;
     let mut sent = Vec::new();
     for number in 0..50 {
         sent.push(format!("read {number}"));
@@ -239,7 +239,7 @@ fn failed_read(bench: &mut Bench<'_>) -> Result<()> {
 fn short_writes(bench: &mut Bench<'_>) -> Result<()> {
     bench.faultfs.set_faults("write 0 100000 short 0 /\n")?;
     let mut client = bench.client()?;
-    client.create("short", &[("flush.messages", "1")])?;
+    client.create("short", &[])?;
     let mut sent = Vec::new();
     for number in 0..60 {
         sent.push(format!("short {number} {}", "x".repeat(number * 37)));
@@ -254,8 +254,8 @@ fn short_writes(bench: &mut Bench<'_>) -> Result<()> {
 fn stalled_sync(bench: &mut Bench<'_>) -> Result<()> {
     const STALL: Duration = Duration::from_secs(6);
     let mut client = bench.client()?;
-    client.create("stalled", &[("flush.messages", "1")])?;
-    client.create("free", &[("flush.messages", "1")])?;
+    client.create("stalled", &[])?;
+    client.create("free", &[])?;
     client.produce("stalled", "before", -1)?;
     client.produce("free", "before", -1)?;
     bench.faultfs.set_faults(&format!("sync 0 1 stall {} stalled-0\n", STALL.as_millis()))?;

@@ -95,11 +95,7 @@ fn drive(
 ) -> Result<String> {
     broker.start(runner)?;
     let load = Load::new(broker.port, PARTITIONS);
-    let configs = match plan.ending {
-        Ending::Kill => TOPIC_CONFIGS.to_vec(),
-        Ending::Power => [TOPIC_CONFIGS, &[("flush.messages", "1")]].concat(),
-    };
-    load.create_topic(&configs)?;
+    load.create_topic(TOPIC_CONFIGS)?;
     let mut random = Random::new(plan.seed);
     // After a power cut the sequences of what was not flushed are gone.
     let one = Sending { acks: 1, idempotent: plan.ending == Ending::Kill };

@@ -75,6 +75,9 @@ impl Disk for RealDisk {
     }
 
     fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        if cfg!(feature = "broken-no-fsync") {
+            return Ok(());
+        }
         Ok(rustix::fs::syncfs(File::open(dir)?)?)
     }
 
