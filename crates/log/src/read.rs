@@ -10,6 +10,7 @@ use ottla_protocol::{LeaderEpoch, Offset};
 
 use crate::damage::Damage;
 use crate::disk::{DiskFile, read_full_at};
+use crate::epoch_cache::EpochCache;
 use crate::error::{LogError, TopicPartition};
 use crate::index::AbortedTxn;
 use crate::log::{Shared, View};
@@ -150,6 +151,11 @@ impl LogReader {
     /// First offset that may be read.
     pub fn log_start_offset(&self) -> Offset {
         self.shared.view.read().log_start_offset
+    }
+
+    /// The leader epochs, for looking something up.
+    pub fn epochs(&self) -> EpochCache {
+        self.shared.epochs.read().clone()
     }
 
     /// Offset of the next record to be appended.

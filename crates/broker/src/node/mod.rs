@@ -63,7 +63,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How long a stop waits for disks.
-const STOP_MAX: Duration = Duration::from_secs(10);
+const STOP_MAX: Duration = Duration::from_secs(8);
+/// How long it waits for the metadata thread if other disks have taken all the time.
+const METADATA_STOP_MAX: Duration = Duration::from_secs(1);
 
 /// A running node.
 pub struct Node {
@@ -282,6 +284,7 @@ impl Node {
         }
         self.log_dirs.drain(deadline);
         // The metadata thread is not waited for where it may hang on a disk that failed.
+        let deadline = deadline.max(clock::now() + METADATA_STOP_MAX);
         while can_go_on && !self.metadata.is_finished() && clock::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

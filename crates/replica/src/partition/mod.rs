@@ -14,7 +14,7 @@ mod state;
 mod tests;
 
 pub use leader::{Acks, FollowerState};
-pub use state::Partition;
+pub use state::{Partition, Standing};
 
 use ottla_protocol::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 

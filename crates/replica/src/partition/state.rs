@@ -22,6 +22,49 @@ pub struct Partition {
     flush_requested: Offset,
 }
 
+/// Who leads, at one moment: a copy that is good for looking at without the partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The leader, if there is one.
+    pub leader: Option<BrokerId>,
+    /// Its epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// This broker is the leader.
+    pub is_leader: bool,
+}
+
+impl Standing {
+    /// See [`Partition::check_request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_request(
+        &self,
+        current_leader_epoch: LeaderEpoch,
+        needs_leader: bool,
+    ) -> Result<(), Refusal> {
+        let known = self.leader_epoch;
+        let error = match current_leader_epoch {
+            LeaderEpoch::NONE => ErrorCode::None,
+            current if current < known => ErrorCode::FencedLeaderEpoch,
+            current if current > known => ErrorCode::UnknownLeaderEpoch,
+            _ => ErrorCode::None,
+        };
+        if error != ErrorCode::None {
+            return Err(Refusal::new(error, format!("leader epoch {current_leader_epoch}, known {known}")));
+        }
+        if needs_leader && !self.is_leader {
+            return Err(self.not_leader());
+        }
+        Ok(())
+    }
+
+    fn not_leader(&self) -> Refusal {
+        let reason = format!("leader is {:?} at epoch {}", self.leader, self.leader_epoch);
+        Refusal::new(ErrorCode::NotLeaderOrFollower, reason)
+    }
+}
+
 impl Partition {
     /// The state after the log was opened, before the metadata image has said anything.
     pub fn new(local: BrokerId, settings: Settings, log: LogOffsets) -> Partition {
@@ -153,20 +196,12 @@ impl Partition {
         current_leader_epoch: LeaderEpoch,
         needs_leader: bool,
     ) -> Result<(), Refusal> {
-        let known = self.leader_epoch;
-        let error = match current_leader_epoch {
-            LeaderEpoch::NONE => ErrorCode::None,
-            current if current < known => ErrorCode::FencedLeaderEpoch,
-            current if current > known => ErrorCode::UnknownLeaderEpoch,
-            _ => ErrorCode::None,
-        };
-        if error != ErrorCode::None {
-            return Err(Refusal::new(error, format!("leader epoch {current_leader_epoch}, known {known}")));
-        }
-        if needs_leader && self.leading.is_none() {
-            return Err(self.not_leader());
-        }
-        Ok(())
+        self.standing().check_request(current_leader_epoch, needs_leader)
+    }
+
+    /// What decides whether a request is answered here.
+    pub fn standing(&self) -> Standing {
+        Standing { leader: self.leader, leader_epoch: self.leader_epoch, is_leader: self.leading.is_some() }
     }
 
     /// May `replica` fetch as a follower, with that broker epoch (−1: none)? The epoch of the leader was checked.
@@ -242,8 +277,7 @@ impl Partition {
     }
 
     fn not_leader(&self) -> Refusal {
-        let reason = format!("leader is {:?} at epoch {}", self.leader, self.leader_epoch);
-        Refusal::new(ErrorCode::NotLeaderOrFollower, reason)
+        self.standing().not_leader()
     }
 
     fn on_registered(&mut self, now: i64, registration: Registration, effects: &mut Vec<Effect>) {

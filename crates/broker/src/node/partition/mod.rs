@@ -41,7 +41,7 @@ use ottla_replica::partition::epochs::{EpochEnd, EpochEntry};
 use ottla_replica::partition::fetch::{FetchIsolation, Window, diverging_epoch, window};
 use ottla_replica::partition::list_offsets::{self, Facts, Found, Plan, Query};
 use ottla_replica::partition::{
-    self as replica, Acks, Effect, Input, Offsets, Registration, delete_records, epochs,
+    self as replica, Acks, Effect, Input, Offsets, Registration, Standing, delete_records, epochs,
 };
 use ottla_replica::producer::{ActiveProducer, BatchFacts, Decision, Origin, ProducerState};
 use parking_lot::{Mutex, RwLock};
@@ -74,7 +74,18 @@ pub struct Partition {
     /// The copy of it that is made in another directory.
     moving: ArcSwapOption<relocate::Moving>,
     cleaner: clean::CleanerState,
+    /// What readers need of the state.
+    view: RwLock<View>,
     state: Mutex<State>,
+}
+
+/// What the state was when its lock was last let go: readers look at this, and wait for no append, nor for a disk that
+/// an append waits for.
+#[derive(Clone, Copy)]
+struct View {
+    standing: Standing,
+    offsets: Offsets,
+    epoch_start_offset: Option<Offset>,
 }
 
 struct State {
@@ -351,6 +362,7 @@ impl Partition {
     fn locked<R>(self: &Arc<Self>, work: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let result = work(&mut state);
+        *self.view.write() = state.view();
         let wants_flush = std::mem::take(&mut state.wants_flush);
         let has_moved = std::mem::take(&mut state.has_moved);
         let told = match has_moved {
@@ -472,26 +484,23 @@ impl Partition {
 
     /// Epoch of its leader.
     pub fn leader_epoch(&self) -> LeaderEpoch {
-        self.state.lock().replica.leader_epoch()
+        self.view.read().standing.leader_epoch
     }
 
     /// Whether this broker leads it.
     pub fn is_leader(&self) -> bool {
-        self.state.lock().replica.is_leader()
+        self.view.read().standing.is_leader
     }
 
     /// Finds what a reader may get.
     pub fn read(&self, ask: &ReadAsk) -> Result<ReadOutcome, ErrorCode> {
         self.check_online()?;
-        let (offsets, epochs) = {
-            let state = self.state.lock();
-            state.replica.check_request(ask.current_leader_epoch, true).map_err(|refusal| refusal.error)?;
-            let compares = ask.last_fetched_epoch != LeaderEpoch::NONE;
-            (state.offsets(), compares.then(|| state.epochs()))
-        };
+        let View { standing, offsets, .. } = *self.view.read();
+        standing.check_request(ask.current_leader_epoch, true).map_err(|refusal| refusal.error)?;
         let mut outcome = ReadOutcome { offsets, region: None, aborted: None, diverging: None };
-        if let Some(epochs) = epochs {
-            let diverging = diverging_epoch(&epochs, &offsets, ask.fetch_offset, ask.last_fetched_epoch);
+        if ask.last_fetched_epoch != LeaderEpoch::NONE {
+            let diverging =
+                diverging_epoch(&self.epochs(), &offsets, ask.fetch_offset, ask.last_fetched_epoch);
             outcome.diverging = diverging.map_err(|refusal| refusal.error)?;
             if outcome.diverging.is_some() {
                 return Ok(outcome);
@@ -573,14 +582,11 @@ impl Partition {
         current_leader_epoch: LeaderEpoch,
     ) -> Result<list_offsets::Answer, ErrorCode> {
         self.check_online()?;
-        let (offsets, leader_epoch, epoch_start_offset, epochs) = {
-            let state = self.state.lock();
-            let needs_leader = query.replica_id != replica::fetch::DEBUGGING_REPLICA_ID;
-            let checked = state.replica.check_request(current_leader_epoch, needs_leader);
-            checked.map_err(|refusal| refusal.error)?;
-            let replica = &state.replica;
-            (state.offsets(), replica.leader_epoch(), replica.epoch_start_offset(), state.epochs())
-        };
+        let View { standing, offsets, epoch_start_offset } = *self.view.read();
+        let needs_leader = query.replica_id != replica::fetch::DEBUGGING_REPLICA_ID;
+        let checked = standing.check_request(current_leader_epoch, needs_leader);
+        checked.map_err(|refusal| refusal.error)?;
+        let (leader_epoch, epochs) = (standing.leader_epoch, self.epochs());
         let facts = Facts { offsets, leader_epoch, epoch_start_offset, epochs: &epochs };
         let plan = list_offsets::plan(query, &facts).map_err(|refusal| refusal.error)?;
         let found = match plan {
@@ -603,9 +609,17 @@ impl Partition {
         epoch: LeaderEpoch,
     ) -> Result<Option<EpochEnd>, ErrorCode> {
         self.check_online()?;
-        let state = self.state.lock();
-        state.replica.check_request(current_leader_epoch, true).map_err(|refusal| refusal.error)?;
-        Ok(epochs::end_of(&state.epochs(), epoch, state.log.log_end_offset()))
+        let View { standing, offsets, .. } = *self.view.read();
+        standing.check_request(current_leader_epoch, true).map_err(|refusal| refusal.error)?;
+        Ok(epochs::end_of(&self.epochs(), epoch, offsets.log_end_offset))
+    }
+
+    fn epochs(&self) -> Vec<EpochEntry> {
+        let entry = |entry: &ottla_log::EpochEntry| EpochEntry {
+            leader_epoch: entry.epoch,
+            start_offset: entry.start_offset,
+        };
+        self.reader.load().epochs().entries().iter().map(entry).collect()
     }
 
     /// Moves the log's start to `offset` (−1: the high watermark); gives where it is then.
@@ -660,12 +674,12 @@ impl State {
         self.replica.offsets(self.producers.last_stable_offset(start, high_watermark))
     }
 
-    fn epochs(&self) -> Vec<EpochEntry> {
-        let entry = |entry: &ottla_log::EpochEntry| EpochEntry {
-            leader_epoch: entry.epoch,
-            start_offset: entry.start_offset,
-        };
-        self.log.epochs().entries().iter().map(entry).collect()
+    fn view(&self) -> View {
+        View {
+            standing: self.replica.standing(),
+            offsets: self.offsets(),
+            epoch_start_offset: self.replica.epoch_start_offset(),
+        }
     }
 
     /// Begins a new segment; the producers' state as of its first offset is kept beside it. The one that is done is flushed

@@ -46,6 +46,16 @@ impl Partition {
             high_watermark: opened.high_watermark,
         };
         let replica = replica::Partition::new(node_id, replica_settings(&settings, broker), offsets);
+        let state = State {
+            log,
+            replica,
+            producers,
+            effects: Vec::new(),
+            flushed_offset: offsets.flushed_offset,
+            wants_flush: false,
+            has_moved: false,
+            is_deleted: false,
+        };
         Ok(Partition {
             topic: topic.clone(),
             topic_id: *topic_id,
@@ -55,19 +65,11 @@ impl Partition {
             waits: Waits::default(),
             flush: FlushState::default(),
             settings: RwLock::new(settings),
-            reader: ArcSwap::from_pointee(log.reader()),
+            reader: ArcSwap::from_pointee(state.log.reader()),
             moving: ArcSwapOption::empty(),
             cleaner: CleanerState::default(),
-            state: Mutex::new(State {
-                log,
-                replica,
-                producers,
-                effects: Vec::new(),
-                flushed_offset: offsets.flushed_offset,
-                wants_flush: false,
-                has_moved: false,
-                is_deleted: false,
-            }),
+            view: RwLock::new(state.view()),
+            state: Mutex::new(state),
         })
     }
 }
