@@ -6,7 +6,7 @@
 //! Keys are null and there are no headers. Bodies are flexible from version 0.
 
 use bytes::Bytes;
-use ottla_protocol::codec::{DecodeError, Reader, Writer};
+use ottla_protocol::codec::{DecodeError, JsonWriter, Reader, Writer};
 use ottla_protocol::messages::*;
 
 /// The only frame version there is.
@@ -66,6 +66,11 @@ macro_rules! metadata_records {
             /// Kafka's name of the record's type.
             pub fn name(&self) -> &'static str {
                 match self { $(MetadataRecord::$variant(_) => stringify!($record),)* }
+            }
+
+            /// Writes the fields of a version as JSON.
+            pub fn json(&self, w: &mut JsonWriter, version: i16) {
+                match self { $(MetadataRecord::$variant(record) => record.json(w, version),)* }
             }
 
             fn encode_body(&self, w: &mut Writer, version: i16) {

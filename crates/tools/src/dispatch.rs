@@ -51,6 +51,8 @@ pub const TOOLS: &[Tool] = &[
         about: "describe the quorum of the metadata log and change its voters",
         run: crate::metadata_quorum::run,
     },
+    Tool { name: "log-dirs", about: "tell about the log directories of brokers", run: crate::log_dirs::run },
+    Tool { name: "dump-log", about: "print what is in the files of logs", run: crate::dump_log::run },
     Tool { name: "storage", about: "format log directories and tell about them", run: crate::storage::run },
 ];
 

@@ -42,6 +42,9 @@ pub(super) fn message(message: &Message) -> String {
     emitter.out
 }
 
+/// Kinds of messages that are in records of Kafka's own topics; tools print them as JSON.
+const IN_TOPICS: [&str; 4] = ["metadata", "coordinator-key", "coordinator-value", "data"];
+
 struct Emitter<'a> {
     message: &'a Message,
     out: String,
@@ -255,6 +258,9 @@ impl Emitter<'_> {
         self.definition(name, &shapes, &flexible);
         self.decode(name, &shapes, &flexible);
         self.encode(&shapes, &flexible);
+        if IN_TOPICS.contains(&self.message.kind.as_str()) {
+            self.json(name, &shapes);
+        }
         for shape in &shapes {
             let common = |name: &str| self.message.common_structs.iter().any(|common| common.name == name);
             if let Type::Struct(name) = shape.field.ty.element()
@@ -461,6 +467,65 @@ impl Emitter<'_> {
             .ok();
         }
         writeln!(self.out, "tags.finish(w, &self.unknown_tags); {close}").ok();
+    }
+}
+
+impl Emitter<'_> {
+    fn json(&mut self, name: &str, shapes: &[Shape<'_>]) {
+        writeln!(self.out, "impl {name} {{ /// Writes its fields of a version as JSON.").ok();
+        self.out.push_str(
+            "pub fn json(&self, w: &mut JsonWriter, version: i16) { let _ = version; w.begin_object();",
+        );
+        for shape in shapes {
+            let place = format!("self.{}", shape.name);
+            let value = if shape.is_nullable() {
+                let value = json_value(&shape.field.ty, "value", true);
+                format!("match &{place} {{ Some(value) => {{ {value} }} None => w.null() }}")
+            } else {
+                json_value(&shape.field.ty, &place, false)
+            };
+            let write = format!("w.key({:?}); {value}", camel_case(&shape.field.name));
+            let untagged = shape.untagged.condition(shape.valid);
+            let tagged = match shape.field.tag {
+                Some(_) => shape.field.tagged_versions.and(shape.present).condition(shape.valid),
+                None => Condition::Never,
+            };
+            if untagged != Condition::Never {
+                let (open, close) = guard(&untagged);
+                writeln!(self.out, "{open} {write} {close}").ok();
+            }
+            if tagged != Condition::Never {
+                let (open, close) = guard(&tagged);
+                let differs = shape.differs_from_default();
+                writeln!(self.out, "{open} if {differs} {{ {write} }} {close}").ok();
+            }
+        }
+        self.out.push_str("w.end_object(); } }\n");
+    }
+}
+
+/// A field's name as Java has it.
+fn camel_case(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Statements that write the value of the place expression `place` as JSON; `by_ref` tells whether it is a reference.
+fn json_value(ty: &Type, place: &str, by_ref: bool) -> String {
+    let value = if by_ref { format!("*{place}") } else { place.to_owned() };
+    let reference = if by_ref { place.to_owned() } else { format!("&{place}") };
+    match ty {
+        Type::Bool => format!("w.bool({value});"),
+        Type::Number(_) => format!("w.number({value});"),
+        Type::String => format!("w.string({reference});"),
+        Type::Bytes => format!("w.bytes({reference});"),
+        Type::Records => "w.null();".into(),
+        Type::Uuid => format!("w.uuid({value});"),
+        Type::Struct(_) => format!("{place}.json(w, version);"),
+        Type::Array(element) => format!(
+            "w.begin_array(); for item in {reference} {{ {} }} w.end_array();",
+            json_value(element, "item", true)
+        ),
     }
 }
 

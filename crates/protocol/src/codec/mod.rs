@@ -7,11 +7,13 @@
 //! A [`Writer`] gathers small fields in one buffer and keeps record bytes as references: shared memory, or a hole that
 //! the host fills with a file region.
 
+mod json;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use json::JsonWriter;
 pub use reader::{DECODE_BUDGET_MAX, DecodeError, DecodeResult, Reader};
 pub use writer::{EncodeError, EncodeResult, Insert, Piece, TagWriter, Writer};
 
@@ -20,7 +22,7 @@ use bytes::Bytes;
 /// What every generated message file needs.
 pub(crate) mod prelude {
     pub(crate) use super::{
-        DecodeResult, EncodeError, EncodeResult, Reader, Records, TagWriter, UnknownTags, Writer,
+        DecodeResult, EncodeError, EncodeResult, JsonWriter, Reader, Records, TagWriter, UnknownTags, Writer,
     };
     pub(crate) use crate::ids::Uuid;
     pub(crate) use bytes::Bytes;

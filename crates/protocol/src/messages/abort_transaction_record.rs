@@ -36,3 +36,20 @@ impl AbortTransactionRecord {
         Ok(())
     }
 }
+impl AbortTransactionRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        if self.reason.is_some() {
+            w.key("reason");
+            match &self.reason {
+                Some(value) => {
+                    w.string(value);
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
+    }
+}

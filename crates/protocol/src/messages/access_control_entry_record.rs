@@ -62,3 +62,27 @@ impl AccessControlEntryRecord {
         Ok(())
     }
 }
+impl AccessControlEntryRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("id");
+        w.uuid(self.id);
+        w.key("resourceType");
+        w.number(self.resource_type);
+        w.key("resourceName");
+        w.string(&self.resource_name);
+        w.key("patternType");
+        w.number(self.pattern_type);
+        w.key("principal");
+        w.string(&self.principal);
+        w.key("host");
+        w.string(&self.host);
+        w.key("operation");
+        w.number(self.operation);
+        w.key("permissionType");
+        w.number(self.permission_type);
+        w.end_object();
+    }
+}

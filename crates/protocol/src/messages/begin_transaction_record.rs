@@ -36,3 +36,20 @@ impl BeginTransactionRecord {
         Ok(())
     }
 }
+impl BeginTransactionRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        if self.name.is_some() {
+            w.key("name");
+            match &self.name {
+                Some(value) => {
+                    w.string(value);
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
+    }
+}

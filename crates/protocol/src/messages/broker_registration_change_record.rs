@@ -90,3 +90,50 @@ impl BrokerRegistrationChangeRecord {
         Ok(())
     }
 }
+impl BrokerRegistrationChangeRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("brokerId");
+        w.number(self.broker_id);
+        w.key("brokerEpoch");
+        w.number(self.broker_epoch);
+        if self.fenced != 0 {
+            w.key("fenced");
+            w.number(self.fenced);
+        }
+        if version >= 1 {
+            if self.in_controlled_shutdown != 0 {
+                w.key("inControlledShutdown");
+                w.number(self.in_controlled_shutdown);
+            }
+        }
+        if version >= 2 {
+            if !self.log_dirs.is_empty() {
+                w.key("logDirs");
+                w.begin_array();
+                for item in &self.log_dirs {
+                    w.uuid(*item);
+                }
+                w.end_array();
+            }
+        }
+        if version >= 3 {
+            if self.cordoned_log_dirs.is_some() {
+                w.key("cordonedLogDirs");
+                match &self.cordoned_log_dirs {
+                    Some(value) => {
+                        w.begin_array();
+                        for item in value {
+                            w.uuid(*item);
+                        }
+                        w.end_array();
+                    }
+                    None => w.null(),
+                }
+            }
+        }
+        w.end_object();
+    }
+}

@@ -24,3 +24,13 @@ impl ClearElrRecord {
         Ok(())
     }
 }
+impl ClearElrRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicName");
+        w.string(&self.topic_name);
+        w.end_object();
+    }
+}

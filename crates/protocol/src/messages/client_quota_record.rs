@@ -39,6 +39,26 @@ impl ClientQuotaRecord {
         Ok(())
     }
 }
+impl ClientQuotaRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("entity");
+        w.begin_array();
+        for item in &self.entity {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("key");
+        w.string(&self.key);
+        w.key("value");
+        w.number(self.value);
+        w.key("remove");
+        w.bool(self.remove);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntityData {
     /// Versions 0+.
@@ -72,5 +92,22 @@ impl EntityData {
         w.nullable_string(true, true, self.entity_name.as_ref())?;
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl EntityData {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("entityType");
+        w.string(&self.entity_type);
+        w.key("entityName");
+        match &self.entity_name {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.end_object();
     }
 }

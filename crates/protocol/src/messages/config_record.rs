@@ -47,3 +47,24 @@ impl ConfigRecord {
         Ok(())
     }
 }
+impl ConfigRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("resourceType");
+        w.number(self.resource_type);
+        w.key("resourceName");
+        w.string(&self.resource_name);
+        w.key("name");
+        w.string(&self.name);
+        w.key("value");
+        match &self.value {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.end_object();
+    }
+}

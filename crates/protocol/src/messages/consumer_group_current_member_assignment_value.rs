@@ -53,6 +53,32 @@ impl ConsumerGroupCurrentMemberAssignmentValue {
         Ok(())
     }
 }
+impl ConsumerGroupCurrentMemberAssignmentValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("memberEpoch");
+        w.number(self.member_epoch);
+        w.key("previousMemberEpoch");
+        w.number(self.previous_member_epoch);
+        w.key("state");
+        w.number(self.state);
+        w.key("assignedPartitions");
+        w.begin_array();
+        for item in &self.assigned_partitions {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("partitionsPendingRevocation");
+        w.begin_array();
+        for item in &self.partitions_pending_revocation {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicPartitions {
     /// Versions 0+.
@@ -109,5 +135,34 @@ impl TopicPartitions {
         }
         tags.finish(w, &self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicPartitions {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        if self.assignment_epochs != Some(Vec::new()) {
+            w.key("assignmentEpochs");
+            match &self.assignment_epochs {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        w.number(*item);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
     }
 }

@@ -104,6 +104,63 @@ impl ConsumerGroupMemberMetadataValue {
         Ok(())
     }
 }
+impl ConsumerGroupMemberMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("instanceId");
+        match &self.instance_id {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("rackId");
+        match &self.rack_id {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("clientId");
+        w.string(&self.client_id);
+        w.key("clientHost");
+        w.string(&self.client_host);
+        w.key("subscribedTopicNames");
+        w.begin_array();
+        for item in &self.subscribed_topic_names {
+            w.string(item);
+        }
+        w.end_array();
+        w.key("subscribedTopicRegex");
+        match &self.subscribed_topic_regex {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("rebalanceTimeoutMs");
+        w.number(self.rebalance_timeout_ms);
+        w.key("serverAssignor");
+        match &self.server_assignor {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
+            w.key("classicMemberMetadata");
+            match &self.classic_member_metadata {
+                Some(value) => {
+                    value.json(w, version);
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ClassicMemberMetadata {
     /// Versions 0+.
@@ -133,6 +190,22 @@ impl ClassicMemberMetadata {
         Ok(())
     }
 }
+impl ClassicMemberMetadata {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("sessionTimeoutMs");
+        w.number(self.session_timeout_ms);
+        w.key("supportedProtocols");
+        w.begin_array();
+        for item in &self.supported_protocols {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ClassicProtocol {
     /// Versions 0+.
@@ -157,5 +230,17 @@ impl ClassicProtocol {
         w.bytes(true, &self.metadata);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl ClassicProtocol {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("metadata");
+        w.bytes(&self.metadata);
+        w.end_object();
     }
 }

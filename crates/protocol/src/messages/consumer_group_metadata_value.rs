@@ -40,3 +40,17 @@ impl ConsumerGroupMetadataValue {
         Ok(())
     }
 }
+impl ConsumerGroupMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("epoch");
+        w.number(self.epoch);
+        if self.metadata_hash != 0 {
+            w.key("metadataHash");
+            w.number(self.metadata_hash);
+        }
+        w.end_object();
+    }
+}

@@ -27,6 +27,20 @@ impl ConsumerGroupPartitionMetadataValue {
         Ok(())
     }
 }
+impl ConsumerGroupPartitionMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topics");
+        w.begin_array();
+        for item in &self.topics {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicMetadata {
     /// Versions 0+.
@@ -64,6 +78,26 @@ impl TopicMetadata {
         Ok(())
     }
 }
+impl TopicMetadata {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("topicName");
+        w.string(&self.topic_name);
+        w.key("numPartitions");
+        w.number(self.num_partitions);
+        w.key("partitionMetadata");
+        w.begin_array();
+        for item in &self.partition_metadata {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct PartitionMetadata {
     /// Versions 0+.
@@ -91,5 +125,21 @@ impl PartitionMetadata {
         }
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl PartitionMetadata {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("partition");
+        w.number(self.partition);
+        w.key("racks");
+        w.begin_array();
+        for item in &self.racks {
+            w.string(item);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

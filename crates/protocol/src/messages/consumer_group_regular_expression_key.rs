@@ -23,3 +23,15 @@ impl ConsumerGroupRegularExpressionKey {
         Ok(())
     }
 }
+impl ConsumerGroupRegularExpressionKey {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("groupId");
+        w.string(&self.group_id);
+        w.key("regularExpression");
+        w.string(&self.regular_expression);
+        w.end_object();
+    }
+}

@@ -35,3 +35,21 @@ impl ConsumerGroupRegularExpressionValue {
         Ok(())
     }
 }
+impl ConsumerGroupRegularExpressionValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topics");
+        w.begin_array();
+        for item in &self.topics {
+            w.string(item);
+        }
+        w.end_array();
+        w.key("version");
+        w.number(self.version);
+        w.key("timestamp");
+        w.number(self.timestamp);
+        w.end_object();
+    }
+}

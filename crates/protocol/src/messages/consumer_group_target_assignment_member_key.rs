@@ -23,3 +23,15 @@ impl ConsumerGroupTargetAssignmentMemberKey {
         Ok(())
     }
 }
+impl ConsumerGroupTargetAssignmentMemberKey {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("groupId");
+        w.string(&self.group_id);
+        w.key("memberId");
+        w.string(&self.member_id);
+        w.end_object();
+    }
+}

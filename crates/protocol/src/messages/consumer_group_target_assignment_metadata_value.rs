@@ -40,3 +40,17 @@ impl ConsumerGroupTargetAssignmentMetadataValue {
         Ok(())
     }
 }
+impl ConsumerGroupTargetAssignmentMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("assignmentEpoch");
+        w.number(self.assignment_epoch);
+        if self.assignment_timestamp != 0 {
+            w.key("assignmentTimestamp");
+            w.number(self.assignment_timestamp);
+        }
+        w.end_object();
+    }
+}

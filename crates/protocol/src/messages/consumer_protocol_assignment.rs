@@ -26,6 +26,27 @@ impl ConsumerProtocolAssignment {
         Ok(())
     }
 }
+impl ConsumerProtocolAssignment {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("assignedPartitions");
+        w.begin_array();
+        for item in &self.assigned_partitions {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("userData");
+        match &self.user_data {
+            Some(value) => {
+                w.bytes(value);
+            }
+            None => w.null(),
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartition {
     /// Versions 0+.
@@ -48,5 +69,21 @@ impl TopicPartition {
             w.i32(*item);
         }
         Ok(())
+    }
+}
+impl TopicPartition {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topic");
+        w.string(&self.topic);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

@@ -59,6 +59,48 @@ impl ConsumerProtocolSubscription {
         Ok(())
     }
 }
+impl ConsumerProtocolSubscription {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topics");
+        w.begin_array();
+        for item in &self.topics {
+            w.string(item);
+        }
+        w.end_array();
+        w.key("userData");
+        match &self.user_data {
+            Some(value) => {
+                w.bytes(value);
+            }
+            None => w.null(),
+        }
+        if version >= 1 {
+            w.key("ownedPartitions");
+            w.begin_array();
+            for item in &self.owned_partitions {
+                item.json(w, version);
+            }
+            w.end_array();
+        }
+        if version >= 2 {
+            w.key("generationId");
+            w.number(self.generation_id);
+        }
+        if version >= 3 {
+            w.key("rackId");
+            match &self.rack_id {
+                Some(value) => {
+                    w.string(value);
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartition {
     /// Versions 1+.
@@ -81,5 +123,21 @@ impl TopicPartition {
             w.i32(*item);
         }
         Ok(())
+    }
+}
+impl TopicPartition {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topic");
+        w.string(&self.topic);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

@@ -19,3 +19,13 @@ impl ControlRecordTypeSchema {
         Ok(())
     }
 }
+impl ControlRecordTypeSchema {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("type");
+        w.number(self.r#type);
+        w.end_object();
+    }
+}

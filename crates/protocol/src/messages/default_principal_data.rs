@@ -32,3 +32,17 @@ impl DefaultPrincipalData {
         Ok(())
     }
 }
+impl DefaultPrincipalData {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("type");
+        w.string(&self.r#type);
+        w.key("name");
+        w.string(&self.name);
+        w.key("tokenAuthenticated");
+        w.bool(self.token_authenticated);
+        w.end_object();
+    }
+}

@@ -60,3 +60,29 @@ impl DelegationTokenRecord {
         Ok(())
     }
 }
+impl DelegationTokenRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("owner");
+        w.string(&self.owner);
+        w.key("requester");
+        w.string(&self.requester);
+        w.key("renewers");
+        w.begin_array();
+        for item in &self.renewers {
+            w.string(item);
+        }
+        w.end_array();
+        w.key("issueTimestamp");
+        w.number(self.issue_timestamp);
+        w.key("maxTimestamp");
+        w.number(self.max_timestamp);
+        w.key("expirationTimestamp");
+        w.number(self.expiration_timestamp);
+        w.key("tokenId");
+        w.string(&self.token_id);
+        w.end_object();
+    }
+}

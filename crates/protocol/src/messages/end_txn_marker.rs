@@ -19,3 +19,13 @@ impl EndTxnMarker {
         Ok(())
     }
 }
+impl EndTxnMarker {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("coordinatorEpoch");
+        w.number(self.coordinator_epoch);
+        w.end_object();
+    }
+}

@@ -28,3 +28,15 @@ impl FeatureLevelRecord {
         Ok(())
     }
 }
+impl FeatureLevelRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("featureLevel");
+        w.number(self.feature_level);
+        w.end_object();
+    }
+}

@@ -28,3 +28,15 @@ impl FenceBrokerRecord {
         Ok(())
     }
 }
+impl FenceBrokerRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("id");
+        w.number(self.id);
+        w.key("epoch");
+        w.number(self.epoch);
+        w.end_object();
+    }
+}

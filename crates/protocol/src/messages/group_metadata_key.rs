@@ -19,3 +19,13 @@ impl GroupMetadataKey {
         Ok(())
     }
 }
+impl GroupMetadataKey {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("group");
+        w.string(&self.group);
+        w.end_object();
+    }
+}

@@ -74,6 +74,42 @@ impl GroupMetadataValue {
         Ok(())
     }
 }
+impl GroupMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("protocolType");
+        w.string(&self.protocol_type);
+        w.key("generation");
+        w.number(self.generation);
+        w.key("protocol");
+        match &self.protocol {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("leader");
+        match &self.leader {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        if version >= 2 {
+            w.key("currentStateTimestamp");
+            w.number(self.current_state_timestamp);
+        }
+        w.key("members");
+        w.begin_array();
+        for item in &self.members {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberMetadata {
     /// Versions 0+.
@@ -155,5 +191,38 @@ impl MemberMetadata {
             w.unknown_tags(&self.unknown_tags);
         }
         Ok(())
+    }
+}
+impl MemberMetadata {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("memberId");
+        w.string(&self.member_id);
+        if version >= 3 {
+            w.key("groupInstanceId");
+            match &self.group_instance_id {
+                Some(value) => {
+                    w.string(value);
+                }
+                None => w.null(),
+            }
+        }
+        w.key("clientId");
+        w.string(&self.client_id);
+        w.key("clientHost");
+        w.string(&self.client_host);
+        if version >= 1 {
+            w.key("rebalanceTimeout");
+            w.number(self.rebalance_timeout);
+        }
+        w.key("sessionTimeout");
+        w.number(self.session_timeout);
+        w.key("subscription");
+        w.bytes(&self.subscription);
+        w.key("assignment");
+        w.bytes(&self.assignment);
+        w.end_object();
     }
 }

@@ -28,3 +28,15 @@ impl KRaftVersionRecord {
         Ok(())
     }
 }
+impl KRaftVersionRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("version");
+        w.number(self.version);
+        w.key("kRaftVersion");
+        w.number(self.k_raft_version);
+        w.end_object();
+    }
+}

@@ -42,6 +42,30 @@ impl LeaderChangeMessage {
         Ok(())
     }
 }
+impl LeaderChangeMessage {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("version");
+        w.number(self.version);
+        w.key("leaderId");
+        w.number(self.leader_id);
+        w.key("voters");
+        w.begin_array();
+        for item in &self.voters {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("grantingVoters");
+        w.begin_array();
+        for item in &self.granting_voters {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Voter {
     /// Versions 0+.
@@ -70,5 +94,19 @@ impl Voter {
         }
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl Voter {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("voterId");
+        w.number(self.voter_id);
+        if version >= 1 {
+            w.key("voterDirectoryId");
+            w.uuid(self.voter_directory_id);
+        }
+        w.end_object();
     }
 }

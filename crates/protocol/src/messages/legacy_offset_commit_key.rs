@@ -27,3 +27,17 @@ impl LegacyOffsetCommitKey {
         Ok(())
     }
 }
+impl LegacyOffsetCommitKey {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("group");
+        w.string(&self.group);
+        w.key("topic");
+        w.string(&self.topic);
+        w.key("partition");
+        w.number(self.partition);
+        w.end_object();
+    }
+}

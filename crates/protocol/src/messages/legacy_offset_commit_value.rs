@@ -27,3 +27,17 @@ impl LegacyOffsetCommitValue {
         Ok(())
     }
 }
+impl LegacyOffsetCommitValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("offset");
+        w.number(self.offset);
+        w.key("metadata");
+        w.string(&self.metadata);
+        w.key("commitTimestamp");
+        w.number(self.commit_timestamp);
+        w.end_object();
+    }
+}

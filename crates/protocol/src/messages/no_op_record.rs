@@ -20,3 +20,11 @@ impl NoOpRecord {
         Ok(())
     }
 }
+impl NoOpRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.end_object();
+    }
+}

@@ -85,3 +85,31 @@ impl OffsetCommitValue {
         Ok(())
     }
 }
+impl OffsetCommitValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("offset");
+        w.number(self.offset);
+        if version >= 3 {
+            w.key("leaderEpoch");
+            w.number(self.leader_epoch);
+        }
+        w.key("metadata");
+        w.string(&self.metadata);
+        w.key("commitTimestamp");
+        w.number(self.commit_timestamp);
+        if (1..=1).contains(&version) {
+            w.key("expireTimestamp");
+            w.number(self.expire_timestamp);
+        }
+        if version >= 4 {
+            if self.topic_id != Uuid::ZERO {
+                w.key("topicId");
+                w.uuid(self.topic_id);
+            }
+        }
+        w.end_object();
+    }
+}

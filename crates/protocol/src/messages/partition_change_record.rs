@@ -182,3 +182,120 @@ impl PartitionChangeRecord {
         Ok(())
     }
 }
+impl PartitionChangeRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("partitionId");
+        w.number(self.partition_id);
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        if self.isr.is_some() {
+            w.key("isr");
+            match &self.isr {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        w.number(*item);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        if self.leader != -2 {
+            w.key("leader");
+            w.number(self.leader);
+        }
+        if self.replicas.is_some() {
+            w.key("replicas");
+            match &self.replicas {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        w.number(*item);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        if self.removing_replicas.is_some() {
+            w.key("removingReplicas");
+            match &self.removing_replicas {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        w.number(*item);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        if self.adding_replicas.is_some() {
+            w.key("addingReplicas");
+            match &self.adding_replicas {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        w.number(*item);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        if self.leader_recovery_state != -1 {
+            w.key("leaderRecoveryState");
+            w.number(self.leader_recovery_state);
+        }
+        if version >= 1 {
+            if self.directories.is_some() {
+                w.key("directories");
+                match &self.directories {
+                    Some(value) => {
+                        w.begin_array();
+                        for item in value {
+                            w.uuid(*item);
+                        }
+                        w.end_array();
+                    }
+                    None => w.null(),
+                }
+            }
+        }
+        if version >= 2 {
+            if self.eligible_leader_replicas.is_some() {
+                w.key("eligibleLeaderReplicas");
+                match &self.eligible_leader_replicas {
+                    Some(value) => {
+                        w.begin_array();
+                        for item in value {
+                            w.number(*item);
+                        }
+                        w.end_array();
+                    }
+                    None => w.null(),
+                }
+            }
+        }
+        if version >= 2 {
+            if self.last_known_elr.is_some() {
+                w.key("lastKnownElr");
+                match &self.last_known_elr {
+                    Some(value) => {
+                        w.begin_array();
+                        for item in value {
+                            w.number(*item);
+                        }
+                        w.end_array();
+                    }
+                    None => w.null(),
+                }
+            }
+        }
+        w.end_object();
+    }
+}

@@ -162,3 +162,87 @@ impl PartitionRecord {
         Ok(())
     }
 }
+impl PartitionRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("partitionId");
+        w.number(self.partition_id);
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("replicas");
+        w.begin_array();
+        for item in &self.replicas {
+            w.number(*item);
+        }
+        w.end_array();
+        w.key("isr");
+        w.begin_array();
+        for item in &self.isr {
+            w.number(*item);
+        }
+        w.end_array();
+        w.key("removingReplicas");
+        w.begin_array();
+        for item in &self.removing_replicas {
+            w.number(*item);
+        }
+        w.end_array();
+        w.key("addingReplicas");
+        w.begin_array();
+        for item in &self.adding_replicas {
+            w.number(*item);
+        }
+        w.end_array();
+        w.key("leader");
+        w.number(self.leader);
+        if self.leader_recovery_state != 0 {
+            w.key("leaderRecoveryState");
+            w.number(self.leader_recovery_state);
+        }
+        w.key("leaderEpoch");
+        w.number(self.leader_epoch);
+        w.key("partitionEpoch");
+        w.number(self.partition_epoch);
+        if version >= 1 {
+            w.key("directories");
+            w.begin_array();
+            for item in &self.directories {
+                w.uuid(*item);
+            }
+            w.end_array();
+        }
+        if version >= 2 {
+            if self.eligible_leader_replicas.is_some() {
+                w.key("eligibleLeaderReplicas");
+                match &self.eligible_leader_replicas {
+                    Some(value) => {
+                        w.begin_array();
+                        for item in value {
+                            w.number(*item);
+                        }
+                        w.end_array();
+                    }
+                    None => w.null(),
+                }
+            }
+        }
+        if version >= 2 {
+            if self.last_known_elr.is_some() {
+                w.key("lastKnownElr");
+                match &self.last_known_elr {
+                    Some(value) => {
+                        w.begin_array();
+                        for item in value {
+                            w.number(*item);
+                        }
+                        w.end_array();
+                    }
+                    None => w.null(),
+                }
+            }
+        }
+        w.end_object();
+    }
+}

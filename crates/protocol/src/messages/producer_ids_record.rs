@@ -37,3 +37,17 @@ impl ProducerIdsRecord {
         Ok(())
     }
 }
+impl ProducerIdsRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("brokerId");
+        w.number(self.broker_id);
+        w.key("brokerEpoch");
+        w.number(self.broker_epoch);
+        w.key("nextProducerId");
+        w.number(self.next_producer_id);
+        w.end_object();
+    }
+}

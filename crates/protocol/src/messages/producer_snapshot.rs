@@ -26,6 +26,22 @@ impl ProducerSnapshot {
         Ok(())
     }
 }
+impl ProducerSnapshot {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("crc");
+        w.number(self.crc);
+        w.key("producerEntries");
+        w.begin_array();
+        for item in &self.producer_entries {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ProducerEntry {
     /// Versions 1.
@@ -78,5 +94,29 @@ impl ProducerEntry {
         w.i32(self.coordinator_epoch);
         w.i64(self.current_txn_first_offset);
         Ok(())
+    }
+}
+impl ProducerEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("producerId");
+        w.number(self.producer_id);
+        w.key("epoch");
+        w.number(self.epoch);
+        w.key("lastSequence");
+        w.number(self.last_sequence);
+        w.key("lastOffset");
+        w.number(self.last_offset);
+        w.key("offsetDelta");
+        w.number(self.offset_delta);
+        w.key("timestamp");
+        w.number(self.timestamp);
+        w.key("coordinatorEpoch");
+        w.number(self.coordinator_epoch);
+        w.key("currentTxnFirstOffset");
+        w.number(self.current_txn_first_offset);
+        w.end_object();
     }
 }

@@ -94,6 +94,45 @@ impl QuorumStateData {
         Ok(())
     }
 }
+impl QuorumStateData {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        if version <= 0 {
+            w.key("clusterId");
+            w.string(&self.cluster_id);
+        }
+        w.key("leaderId");
+        w.number(self.leader_id);
+        w.key("leaderEpoch");
+        w.number(self.leader_epoch);
+        w.key("votedId");
+        w.number(self.voted_id);
+        if version >= 1 {
+            w.key("votedDirectoryId");
+            w.uuid(self.voted_directory_id);
+        }
+        if version <= 0 {
+            w.key("appliedOffset");
+            w.number(self.applied_offset);
+        }
+        if version <= 0 {
+            w.key("currentVoters");
+            match &self.current_voters {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        item.json(w, version);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Voter {
     /// Versions 0.
@@ -114,5 +153,15 @@ impl Voter {
         w.i32(self.voter_id);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl Voter {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("voterId");
+        w.number(self.voter_id);
+        w.end_object();
     }
 }

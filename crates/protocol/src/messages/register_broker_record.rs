@@ -135,6 +135,74 @@ impl RegisterBrokerRecord {
         Ok(())
     }
 }
+impl RegisterBrokerRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("brokerId");
+        w.number(self.broker_id);
+        if version >= 2 {
+            w.key("isMigratingZkBroker");
+            w.bool(self.is_migrating_zk_broker);
+        }
+        w.key("incarnationId");
+        w.uuid(self.incarnation_id);
+        w.key("brokerEpoch");
+        w.number(self.broker_epoch);
+        w.key("endPoints");
+        w.begin_array();
+        for item in &self.end_points {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("features");
+        w.begin_array();
+        for item in &self.features {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("rack");
+        match &self.rack {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("fenced");
+        w.bool(self.fenced);
+        if version >= 1 {
+            w.key("inControlledShutdown");
+            w.bool(self.in_controlled_shutdown);
+        }
+        if version >= 3 {
+            if !self.log_dirs.is_empty() {
+                w.key("logDirs");
+                w.begin_array();
+                for item in &self.log_dirs {
+                    w.uuid(*item);
+                }
+                w.end_array();
+            }
+        }
+        if version >= 4 {
+            if self.cordoned_log_dirs.is_some() {
+                w.key("cordonedLogDirs");
+                match &self.cordoned_log_dirs {
+                    Some(value) => {
+                        w.begin_array();
+                        for item in value {
+                            w.uuid(*item);
+                        }
+                        w.end_array();
+                    }
+                    None => w.null(),
+                }
+            }
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct BrokerEndpoint {
     /// Versions 0+.
@@ -169,6 +237,22 @@ impl BrokerEndpoint {
         Ok(())
     }
 }
+impl BrokerEndpoint {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("host");
+        w.string(&self.host);
+        w.key("port");
+        w.number(self.port);
+        w.key("securityProtocol");
+        w.number(self.security_protocol);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct BrokerFeature {
     /// Versions 0+.
@@ -197,5 +281,19 @@ impl BrokerFeature {
         w.i16(self.max_supported_version);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl BrokerFeature {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("minSupportedVersion");
+        w.number(self.min_supported_version);
+        w.key("maxSupportedVersion");
+        w.number(self.max_supported_version);
+        w.end_object();
     }
 }

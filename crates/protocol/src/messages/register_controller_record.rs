@@ -46,6 +46,32 @@ impl RegisterControllerRecord {
         Ok(())
     }
 }
+impl RegisterControllerRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("controllerId");
+        w.number(self.controller_id);
+        w.key("incarnationId");
+        w.uuid(self.incarnation_id);
+        w.key("zkMigrationReady");
+        w.bool(self.zk_migration_ready);
+        w.key("endPoints");
+        w.begin_array();
+        for item in &self.end_points {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("features");
+        w.begin_array();
+        for item in &self.features {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ControllerEndpoint {
     /// Versions 0+.
@@ -80,6 +106,22 @@ impl ControllerEndpoint {
         Ok(())
     }
 }
+impl ControllerEndpoint {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("host");
+        w.string(&self.host);
+        w.key("port");
+        w.number(self.port);
+        w.key("securityProtocol");
+        w.number(self.security_protocol);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ControllerFeature {
     /// Versions 0+.
@@ -108,5 +150,19 @@ impl ControllerFeature {
         w.i16(self.max_supported_version);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl ControllerFeature {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("minSupportedVersion");
+        w.number(self.min_supported_version);
+        w.key("maxSupportedVersion");
+        w.number(self.max_supported_version);
+        w.end_object();
     }
 }

@@ -92,6 +92,47 @@ impl RemoteLogSegmentMetadataRecord {
         Ok(())
     }
 }
+impl RemoteLogSegmentMetadataRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("remoteLogSegmentId");
+        self.remote_log_segment_id.json(w, version);
+        w.key("startOffset");
+        w.number(self.start_offset);
+        w.key("endOffset");
+        w.number(self.end_offset);
+        w.key("brokerId");
+        w.number(self.broker_id);
+        w.key("maxTimestampMs");
+        w.number(self.max_timestamp_ms);
+        w.key("eventTimestampMs");
+        w.number(self.event_timestamp_ms);
+        w.key("segmentLeaderEpochs");
+        w.begin_array();
+        for item in &self.segment_leader_epochs {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("segmentSizeInBytes");
+        w.number(self.segment_size_in_bytes);
+        w.key("customMetadata");
+        match &self.custom_metadata {
+            Some(value) => {
+                w.bytes(value);
+            }
+            None => w.null(),
+        }
+        w.key("remoteLogSegmentState");
+        w.number(self.remote_log_segment_state);
+        if self.txn_index_empty {
+            w.key("txnIndexEmpty");
+            w.bool(self.txn_index_empty);
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct RemoteLogSegmentIdEntry {
     /// Versions 0+.
@@ -116,6 +157,18 @@ impl RemoteLogSegmentIdEntry {
         w.uuid(self.id);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl RemoteLogSegmentIdEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicIdPartition");
+        self.topic_id_partition.json(w, version);
+        w.key("id");
+        w.uuid(self.id);
+        w.end_object();
     }
 }
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -148,6 +201,20 @@ impl TopicIdPartitionEntry {
         Ok(())
     }
 }
+impl TopicIdPartitionEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("id");
+        w.uuid(self.id);
+        w.key("partition");
+        w.number(self.partition);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct SegmentLeaderEpochEntry {
     /// Versions 0+.
@@ -172,5 +239,17 @@ impl SegmentLeaderEpochEntry {
         w.i64(self.offset);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl SegmentLeaderEpochEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("leaderEpoch");
+        w.number(self.leader_epoch);
+        w.key("offset");
+        w.number(self.offset);
+        w.end_object();
     }
 }

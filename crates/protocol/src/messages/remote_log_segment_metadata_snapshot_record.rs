@@ -92,6 +92,47 @@ impl RemoteLogSegmentMetadataSnapshotRecord {
         Ok(())
     }
 }
+impl RemoteLogSegmentMetadataSnapshotRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("segmentId");
+        w.uuid(self.segment_id);
+        w.key("startOffset");
+        w.number(self.start_offset);
+        w.key("endOffset");
+        w.number(self.end_offset);
+        w.key("brokerId");
+        w.number(self.broker_id);
+        w.key("maxTimestampMs");
+        w.number(self.max_timestamp_ms);
+        w.key("eventTimestampMs");
+        w.number(self.event_timestamp_ms);
+        w.key("segmentLeaderEpochs");
+        w.begin_array();
+        for item in &self.segment_leader_epochs {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("segmentSizeInBytes");
+        w.number(self.segment_size_in_bytes);
+        w.key("customMetadata");
+        match &self.custom_metadata {
+            Some(value) => {
+                w.bytes(value);
+            }
+            None => w.null(),
+        }
+        w.key("remoteLogSegmentState");
+        w.number(self.remote_log_segment_state);
+        if self.txn_index_empty {
+            w.key("txnIndexEmpty");
+            w.bool(self.txn_index_empty);
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct SegmentLeaderEpochEntry {
     /// Versions 0+.
@@ -116,5 +157,17 @@ impl SegmentLeaderEpochEntry {
         w.i64(self.offset);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl SegmentLeaderEpochEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("leaderEpoch");
+        w.number(self.leader_epoch);
+        w.key("offset");
+        w.number(self.offset);
+        w.end_object();
     }
 }

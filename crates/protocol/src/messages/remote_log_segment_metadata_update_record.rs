@@ -47,6 +47,29 @@ impl RemoteLogSegmentMetadataUpdateRecord {
         Ok(())
     }
 }
+impl RemoteLogSegmentMetadataUpdateRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("remoteLogSegmentId");
+        self.remote_log_segment_id.json(w, version);
+        w.key("brokerId");
+        w.number(self.broker_id);
+        w.key("eventTimestampMs");
+        w.number(self.event_timestamp_ms);
+        w.key("customMetadata");
+        match &self.custom_metadata {
+            Some(value) => {
+                w.bytes(value);
+            }
+            None => w.null(),
+        }
+        w.key("remoteLogSegmentState");
+        w.number(self.remote_log_segment_state);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct RemoteLogSegmentIdEntry {
     /// Versions 0+.
@@ -71,6 +94,18 @@ impl RemoteLogSegmentIdEntry {
         w.uuid(self.id);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl RemoteLogSegmentIdEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicIdPartition");
+        self.topic_id_partition.json(w, version);
+        w.key("id");
+        w.uuid(self.id);
+        w.end_object();
     }
 }
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -101,5 +136,19 @@ impl TopicIdPartitionEntry {
         w.i32(self.partition);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicIdPartitionEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("id");
+        w.uuid(self.id);
+        w.key("partition");
+        w.number(self.partition);
+        w.end_object();
     }
 }

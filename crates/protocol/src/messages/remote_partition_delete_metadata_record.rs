@@ -42,6 +42,22 @@ impl RemotePartitionDeleteMetadataRecord {
         Ok(())
     }
 }
+impl RemotePartitionDeleteMetadataRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicIdPartition");
+        self.topic_id_partition.json(w, version);
+        w.key("brokerId");
+        w.number(self.broker_id);
+        w.key("eventTimestampMs");
+        w.number(self.event_timestamp_ms);
+        w.key("remotePartitionDeleteState");
+        w.number(self.remote_partition_delete_state);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicIdPartitionEntry {
     /// Versions 0+.
@@ -70,5 +86,19 @@ impl TopicIdPartitionEntry {
         w.i32(self.partition);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicIdPartitionEntry {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("id");
+        w.uuid(self.id);
+        w.key("partition");
+        w.number(self.partition);
+        w.end_object();
     }
 }

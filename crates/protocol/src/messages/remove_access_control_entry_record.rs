@@ -24,3 +24,13 @@ impl RemoveAccessControlEntryRecord {
         Ok(())
     }
 }
+impl RemoveAccessControlEntryRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("id");
+        w.uuid(self.id);
+        w.end_object();
+    }
+}

@@ -24,3 +24,13 @@ impl RemoveDelegationTokenRecord {
         Ok(())
     }
 }
+impl RemoveDelegationTokenRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("tokenId");
+        w.string(&self.token_id);
+        w.end_object();
+    }
+}

@@ -24,3 +24,13 @@ impl RemoveTopicRecord {
         Ok(())
     }
 }
+impl RemoveTopicRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.end_object();
+    }
+}

@@ -28,3 +28,15 @@ impl RemoveUserScramCredentialRecord {
         Ok(())
     }
 }
+impl RemoveUserScramCredentialRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("mechanism");
+        w.number(self.mechanism);
+        w.end_object();
+    }
+}

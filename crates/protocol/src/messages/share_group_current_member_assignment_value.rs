@@ -39,6 +39,26 @@ impl ShareGroupCurrentMemberAssignmentValue {
         Ok(())
     }
 }
+impl ShareGroupCurrentMemberAssignmentValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("memberEpoch");
+        w.number(self.member_epoch);
+        w.key("previousMemberEpoch");
+        w.number(self.previous_member_epoch);
+        w.key("state");
+        w.number(self.state);
+        w.key("assignedPartitions");
+        w.begin_array();
+        for item in &self.assigned_partitions {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartitions {
     /// Versions 0+.
@@ -66,5 +86,21 @@ impl TopicPartitions {
         }
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicPartitions {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

@@ -50,3 +50,28 @@ impl ShareGroupMemberMetadataValue {
         Ok(())
     }
 }
+impl ShareGroupMemberMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("rackId");
+        match &self.rack_id {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("clientId");
+        w.string(&self.client_id);
+        w.key("clientHost");
+        w.string(&self.client_host);
+        w.key("subscribedTopicNames");
+        w.begin_array();
+        for item in &self.subscribed_topic_names {
+            w.string(item);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}

@@ -28,3 +28,15 @@ impl ShareGroupMetadataValue {
         Ok(())
     }
 }
+impl ShareGroupMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("epoch");
+        w.number(self.epoch);
+        w.key("metadataHash");
+        w.number(self.metadata_hash);
+        w.end_object();
+    }
+}

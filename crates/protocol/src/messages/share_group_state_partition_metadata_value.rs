@@ -41,6 +41,32 @@ impl ShareGroupStatePartitionMetadataValue {
         Ok(())
     }
 }
+impl ShareGroupStatePartitionMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("initializingTopics");
+        w.begin_array();
+        for item in &self.initializing_topics {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("initializedTopics");
+        w.begin_array();
+        for item in &self.initialized_topics {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("deletingTopics");
+        w.begin_array();
+        for item in &self.deleting_topics {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartitionsInfo {
     /// Versions 0+.
@@ -74,6 +100,24 @@ impl TopicPartitionsInfo {
         Ok(())
     }
 }
+impl TopicPartitionsInfo {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("topicName");
+        w.string(&self.topic_name);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicInfo {
     /// Versions 0+.
@@ -98,5 +142,17 @@ impl TopicInfo {
         w.string(true, &self.topic_name)?;
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicInfo {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("topicName");
+        w.string(&self.topic_name);
+        w.end_object();
     }
 }

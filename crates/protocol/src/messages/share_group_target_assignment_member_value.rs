@@ -27,6 +27,20 @@ impl ShareGroupTargetAssignmentMemberValue {
         Ok(())
     }
 }
+impl ShareGroupTargetAssignmentMemberValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicPartitions");
+        w.begin_array();
+        for item in &self.topic_partitions {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartition {
     /// Versions 0+.
@@ -54,5 +68,21 @@ impl TopicPartition {
         }
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicPartition {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

@@ -27,3 +27,17 @@ impl ShareSnapshotKey {
         Ok(())
     }
 }
+impl ShareSnapshotKey {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("groupId");
+        w.string(&self.group_id);
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.key("partition");
+        w.number(self.partition);
+        w.end_object();
+    }
+}

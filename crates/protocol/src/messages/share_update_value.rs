@@ -74,6 +74,30 @@ impl ShareUpdateValue {
         Ok(())
     }
 }
+impl ShareUpdateValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("snapshotEpoch");
+        w.number(self.snapshot_epoch);
+        w.key("leaderEpoch");
+        w.number(self.leader_epoch);
+        w.key("startOffset");
+        w.number(self.start_offset);
+        if self.delivery_complete_count != -1 {
+            w.key("deliveryCompleteCount");
+            w.number(self.delivery_complete_count);
+        }
+        w.key("stateBatches");
+        w.begin_array();
+        for item in &self.state_batches {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct StateBatch {
     /// Versions 0+.
@@ -106,5 +130,21 @@ impl StateBatch {
         w.i16(self.delivery_count);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl StateBatch {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("firstOffset");
+        w.number(self.first_offset);
+        w.key("lastOffset");
+        w.number(self.last_offset);
+        w.key("deliveryState");
+        w.number(self.delivery_state);
+        w.key("deliveryCount");
+        w.number(self.delivery_count);
+        w.end_object();
     }
 }

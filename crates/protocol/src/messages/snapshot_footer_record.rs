@@ -24,3 +24,13 @@ impl SnapshotFooterRecord {
         Ok(())
     }
 }
+impl SnapshotFooterRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("version");
+        w.number(self.version);
+        w.end_object();
+    }
+}

@@ -28,3 +28,15 @@ impl SnapshotHeaderRecord {
         Ok(())
     }
 }
+impl SnapshotHeaderRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("version");
+        w.number(self.version);
+        w.key("lastContainedLogTimestamp");
+        w.number(self.last_contained_log_timestamp);
+        w.end_object();
+    }
+}

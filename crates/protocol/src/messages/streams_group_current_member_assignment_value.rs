@@ -85,6 +85,56 @@ impl StreamsGroupCurrentMemberAssignmentValue {
         Ok(())
     }
 }
+impl StreamsGroupCurrentMemberAssignmentValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("memberEpoch");
+        w.number(self.member_epoch);
+        w.key("previousMemberEpoch");
+        w.number(self.previous_member_epoch);
+        w.key("state");
+        w.number(self.state);
+        w.key("activeTasks");
+        w.begin_array();
+        for item in &self.active_tasks {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("standbyTasks");
+        w.begin_array();
+        for item in &self.standby_tasks {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("warmupTasks");
+        w.begin_array();
+        for item in &self.warmup_tasks {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("activeTasksPendingRevocation");
+        w.begin_array();
+        for item in &self.active_tasks_pending_revocation {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("standbyTasksPendingRevocation");
+        w.begin_array();
+        for item in &self.standby_tasks_pending_revocation {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("warmupTasksPendingRevocation");
+        w.begin_array();
+        for item in &self.warmup_tasks_pending_revocation {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskIds {
     /// Versions 0+.
@@ -141,5 +191,34 @@ impl TaskIds {
         }
         tags.finish(w, &self.unknown_tags);
         Ok(())
+    }
+}
+impl TaskIds {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("subtopologyId");
+        w.string(&self.subtopology_id);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        if self.assignment_epochs != Some(Vec::new()) {
+            w.key("assignmentEpochs");
+            match &self.assignment_epochs {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        w.number(*item);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
     }
 }

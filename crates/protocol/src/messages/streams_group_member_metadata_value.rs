@@ -89,6 +89,51 @@ impl StreamsGroupMemberMetadataValue {
         Ok(())
     }
 }
+impl StreamsGroupMemberMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("instanceId");
+        match &self.instance_id {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("rackId");
+        match &self.rack_id {
+            Some(value) => {
+                w.string(value);
+            }
+            None => w.null(),
+        }
+        w.key("clientId");
+        w.string(&self.client_id);
+        w.key("clientHost");
+        w.string(&self.client_host);
+        w.key("rebalanceTimeoutMs");
+        w.number(self.rebalance_timeout_ms);
+        w.key("topologyEpoch");
+        w.number(self.topology_epoch);
+        w.key("processId");
+        w.string(&self.process_id);
+        w.key("userEndpoint");
+        match &self.user_endpoint {
+            Some(value) => {
+                value.json(w, version);
+            }
+            None => w.null(),
+        }
+        w.key("clientTags");
+        w.begin_array();
+        for item in &self.client_tags {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Endpoint {
     /// Versions 0+.
@@ -115,6 +160,18 @@ impl Endpoint {
         Ok(())
     }
 }
+impl Endpoint {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("host");
+        w.string(&self.host);
+        w.key("port");
+        w.number(self.port);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct KeyValue {
     /// Versions 0+.
@@ -139,5 +196,17 @@ impl KeyValue {
         w.string(true, &self.value)?;
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl KeyValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("key");
+        w.string(&self.key);
+        w.key("value");
+        w.string(&self.value);
+        w.end_object();
     }
 }

@@ -19,3 +19,13 @@ impl StreamsGroupMetadataKey {
         Ok(())
     }
 }
+impl StreamsGroupMetadataKey {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("groupId");
+        w.string(&self.group_id);
+        w.end_object();
+    }
+}

@@ -71,6 +71,35 @@ impl StreamsGroupMetadataValue {
         Ok(())
     }
 }
+impl StreamsGroupMetadataValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("epoch");
+        w.number(self.epoch);
+        w.key("metadataHash");
+        w.number(self.metadata_hash);
+        if self.validated_topology_epoch != -1 {
+            w.key("validatedTopologyEpoch");
+            w.number(self.validated_topology_epoch);
+        }
+        if self.last_assignment_configs != Some(Vec::new()) {
+            w.key("lastAssignmentConfigs");
+            match &self.last_assignment_configs {
+                Some(value) => {
+                    w.begin_array();
+                    for item in value {
+                        item.json(w, version);
+                    }
+                    w.end_array();
+                }
+                None => w.null(),
+            }
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct LastAssignmentConfig {
     /// Versions 0+.
@@ -95,5 +124,17 @@ impl LastAssignmentConfig {
         w.string(true, &self.value)?;
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl LastAssignmentConfig {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("key");
+        w.string(&self.key);
+        w.key("value");
+        w.string(&self.value);
+        w.end_object();
     }
 }

@@ -41,6 +41,32 @@ impl StreamsGroupTargetAssignmentMemberValue {
         Ok(())
     }
 }
+impl StreamsGroupTargetAssignmentMemberValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("activeTasks");
+        w.begin_array();
+        for item in &self.active_tasks {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("standbyTasks");
+        w.begin_array();
+        for item in &self.standby_tasks {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("warmupTasks");
+        w.begin_array();
+        for item in &self.warmup_tasks {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TaskIds {
     /// Versions 0+.
@@ -68,5 +94,21 @@ impl TaskIds {
         }
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TaskIds {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("subtopologyId");
+        w.string(&self.subtopology_id);
+        w.key("partitions");
+        w.begin_array();
+        for item in &self.partitions {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

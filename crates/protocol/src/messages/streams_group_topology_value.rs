@@ -31,6 +31,22 @@ impl StreamsGroupTopologyValue {
         Ok(())
     }
 }
+impl StreamsGroupTopologyValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("epoch");
+        w.number(self.epoch);
+        w.key("subtopologies");
+        w.begin_array();
+        for item in &self.subtopologies {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Subtopology {
     /// Versions 0+.
@@ -104,6 +120,52 @@ impl Subtopology {
         Ok(())
     }
 }
+impl Subtopology {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("subtopologyId");
+        w.string(&self.subtopology_id);
+        w.key("sourceTopics");
+        w.begin_array();
+        for item in &self.source_topics {
+            w.string(item);
+        }
+        w.end_array();
+        w.key("sourceTopicRegex");
+        w.begin_array();
+        for item in &self.source_topic_regex {
+            w.string(item);
+        }
+        w.end_array();
+        w.key("stateChangelogTopics");
+        w.begin_array();
+        for item in &self.state_changelog_topics {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("repartitionSinkTopics");
+        w.begin_array();
+        for item in &self.repartition_sink_topics {
+            w.string(item);
+        }
+        w.end_array();
+        w.key("repartitionSourceTopics");
+        w.begin_array();
+        for item in &self.repartition_source_topics {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("copartitionGroups");
+        w.begin_array();
+        for item in &self.copartition_groups {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct CopartitionGroup {
     /// Versions 0+.
@@ -143,6 +205,32 @@ impl CopartitionGroup {
         Ok(())
     }
 }
+impl CopartitionGroup {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("sourceTopics");
+        w.begin_array();
+        for item in &self.source_topics {
+            w.number(*item);
+        }
+        w.end_array();
+        w.key("sourceTopicRegex");
+        w.begin_array();
+        for item in &self.source_topic_regex {
+            w.number(*item);
+        }
+        w.end_array();
+        w.key("repartitionSourceTopics");
+        w.begin_array();
+        for item in &self.repartition_source_topics {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicConfig {
     /// Versions 0+.
@@ -167,6 +255,18 @@ impl TopicConfig {
         w.string(true, &self.value)?;
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicConfig {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("key");
+        w.string(&self.key);
+        w.key("value");
+        w.string(&self.value);
+        w.end_object();
     }
 }
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -204,5 +304,25 @@ impl TopicInfo {
         }
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl TopicInfo {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("partitions");
+        w.number(self.partitions);
+        w.key("replicationFactor");
+        w.number(self.replication_factor);
+        w.key("topicConfigs");
+        w.begin_array();
+        for item in &self.topic_configs {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

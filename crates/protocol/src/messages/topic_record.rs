@@ -28,3 +28,15 @@ impl TopicRecord {
         Ok(())
     }
 }
+impl TopicRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("topicId");
+        w.uuid(self.topic_id);
+        w.end_object();
+    }
+}

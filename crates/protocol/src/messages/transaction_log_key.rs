@@ -19,3 +19,13 @@ impl TransactionLogKey {
         Ok(())
     }
 }
+impl TransactionLogKey {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("transactionalId");
+        w.string(&self.transactional_id);
+        w.end_object();
+    }
+}

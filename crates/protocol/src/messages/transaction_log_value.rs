@@ -133,6 +133,61 @@ impl TransactionLogValue {
         Ok(())
     }
 }
+impl TransactionLogValue {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("producerId");
+        w.number(self.producer_id);
+        if version >= 1 {
+            if self.previous_producer_id != -1 {
+                w.key("previousProducerId");
+                w.number(self.previous_producer_id);
+            }
+        }
+        if version >= 1 {
+            if self.next_producer_id != -1 {
+                w.key("nextProducerId");
+                w.number(self.next_producer_id);
+            }
+        }
+        w.key("producerEpoch");
+        w.number(self.producer_epoch);
+        if version >= 1 {
+            if self.next_producer_epoch != -1 {
+                w.key("nextProducerEpoch");
+                w.number(self.next_producer_epoch);
+            }
+        }
+        w.key("transactionTimeoutMs");
+        w.number(self.transaction_timeout_ms);
+        w.key("transactionStatus");
+        w.number(self.transaction_status);
+        w.key("transactionPartitions");
+        match &self.transaction_partitions {
+            Some(value) => {
+                w.begin_array();
+                for item in value {
+                    item.json(w, version);
+                }
+                w.end_array();
+            }
+            None => w.null(),
+        }
+        w.key("transactionLastUpdateTimestampMs");
+        w.number(self.transaction_last_update_timestamp_ms);
+        w.key("transactionStartTimestampMs");
+        w.number(self.transaction_start_timestamp_ms);
+        if version >= 1 {
+            if self.client_transaction_version != 0 {
+                w.key("clientTransactionVersion");
+                w.number(self.client_transaction_version);
+            }
+        }
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct PartitionsSchema {
     /// Versions 0+.
@@ -164,5 +219,21 @@ impl PartitionsSchema {
             w.unknown_tags(&self.unknown_tags);
         }
         Ok(())
+    }
+}
+impl PartitionsSchema {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("topic");
+        w.string(&self.topic);
+        w.key("partitionIds");
+        w.begin_array();
+        for item in &self.partition_ids {
+            w.number(*item);
+        }
+        w.end_array();
+        w.end_object();
     }
 }

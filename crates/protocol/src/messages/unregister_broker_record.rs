@@ -28,3 +28,15 @@ impl UnregisterBrokerRecord {
         Ok(())
     }
 }
+impl UnregisterBrokerRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("brokerId");
+        w.number(self.broker_id);
+        w.key("brokerEpoch");
+        w.number(self.broker_epoch);
+        w.end_object();
+    }
+}

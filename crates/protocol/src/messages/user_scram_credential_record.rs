@@ -44,3 +44,23 @@ impl UserScramCredentialRecord {
         Ok(())
     }
 }
+impl UserScramCredentialRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("mechanism");
+        w.number(self.mechanism);
+        w.key("salt");
+        w.bytes(&self.salt);
+        w.key("storedKey");
+        w.bytes(&self.stored_key);
+        w.key("serverKey");
+        w.bytes(&self.server_key);
+        w.key("iterations");
+        w.number(self.iterations);
+        w.end_object();
+    }
+}

@@ -31,6 +31,22 @@ impl VotersRecord {
         Ok(())
     }
 }
+impl VotersRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("version");
+        w.number(self.version);
+        w.key("voters");
+        w.begin_array();
+        for item in &self.voters {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Voter {
     /// Versions 0+.
@@ -68,6 +84,26 @@ impl Voter {
         Ok(())
     }
 }
+impl Voter {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("voterId");
+        w.number(self.voter_id);
+        w.key("voterDirectoryId");
+        w.uuid(self.voter_directory_id);
+        w.key("endpoints");
+        w.begin_array();
+        for item in &self.endpoints {
+            item.json(w, version);
+        }
+        w.end_array();
+        w.key("kRaftVersionFeature");
+        self.k_raft_version_feature.json(w, version);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Endpoint {
     /// Versions 0+.
@@ -98,6 +134,20 @@ impl Endpoint {
         Ok(())
     }
 }
+impl Endpoint {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("name");
+        w.string(&self.name);
+        w.key("host");
+        w.string(&self.host);
+        w.key("port");
+        w.number(self.port);
+        w.end_object();
+    }
+}
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct KRaftVersionFeature {
     /// Versions 0+.
@@ -122,5 +172,17 @@ impl KRaftVersionFeature {
         w.i16(self.max_supported_version);
         w.unknown_tags(&self.unknown_tags);
         Ok(())
+    }
+}
+impl KRaftVersionFeature {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("minSupportedVersion");
+        w.number(self.min_supported_version);
+        w.key("maxSupportedVersion");
+        w.number(self.max_supported_version);
+        w.end_object();
     }
 }

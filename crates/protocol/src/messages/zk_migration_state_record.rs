@@ -24,3 +24,13 @@ impl ZkMigrationStateRecord {
         Ok(())
     }
 }
+impl ZkMigrationStateRecord {
+    /// Writes its fields of a version as JSON.
+    pub fn json(&self, w: &mut JsonWriter, version: i16) {
+        let _ = version;
+        w.begin_object();
+        w.key("zkMigrationState");
+        w.number(self.zk_migration_state);
+        w.end_object();
+    }
+}
