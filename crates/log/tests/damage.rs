@@ -6,7 +6,7 @@ mod common;
 use std::io::ErrorKind;
 
 use common::*;
-use ottla_log::disk::{Fault, Op};
+use ottla_log::disk::{Disk, Fault, Op, SimDisk};
 use ottla_log::{AbortedTxn, Log, LogError, OpenOptions};
 use ottla_protocol::records::BatchBytes;
 use ottla_protocol::{LeaderEpoch, Offset, ProducerId};
@@ -181,15 +181,17 @@ fn after_a_sync_that_failed_nothing_is_written_any_more() {
     let disk = new_disk();
     let mut log = open(&disk);
     append(&mut log, &[1], 1);
+    log.flush(0).expect("flushes");
+    append(&mut log, &[2], 1);
     disk.inject(Fault::once(Op::Sync, ".log", ErrorKind::Other));
     let error = log.flush(0).expect_err("EIO");
     assert!(error.is_storage_failure(), "{error}");
-    assert_eq!(log.recovery_point(), Offset(0));
+    assert_eq!(log.recovery_point(), Offset(1));
     let bytes = batch(&[2]);
     let error = log.append(&mut BatchBytes::new(&bytes).expect("sound"), LeaderEpoch(1), 0);
     assert!(matches!(error, Err(LogError::Offline { .. })));
     assert!(matches!(log.flush(0), Err(LogError::Offline { .. })));
-    assert_eq!(all_records(&log), [(0, 1)], "what is there can be read");
+    assert_eq!(read_records(&log, 0, 1), [(0, 1)], "what is on the disk can be read");
     assert!(matches!(log.close(), Err(LogError::Offline { .. })));
 }
 
@@ -417,4 +419,53 @@ fn epochs_before_a_start_that_is_not_remembered_are_known() {
     let (log, _) = recover(&disk.after_power_failure(0), 11);
     let epochs: Vec<_> = (0..11).map(|at| log.reader().epoch_for(Offset(at)).expect("known").0).collect();
     assert_eq!(epochs, [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+}
+
+#[test]
+fn what_a_failed_sync_lost_is_not_taken_for_written_by_the_next_process() {
+    let disk = new_disk();
+    let mut log = open(&disk);
+    append(&mut log, &[1, 2], 0);
+    log.flush(0).expect("flushes");
+    append(&mut log, &[3, 4], 0);
+    disk.inject(Fault::once(Op::Sync, ".log", std::io::ErrorKind::Other));
+    log.flush(0).expect_err("the disk fails");
+    assert!(matches!(log.flush(0), Err(LogError::Offline { .. })), "the next sync would succeed");
+    // Another process, on a disk that works again: what it calls flushed is.
+    let disk = disk.after_process_kill();
+    let (mut log, _) = recover(&disk, 2);
+    append(&mut log, &[5, 6], 0);
+    log.flush(0).expect("flushes");
+    let expected = all_records(&log);
+    assert_eq!(expected.len(), 4);
+    let (log, _) = recover(&disk.after_power_failure(0), 2);
+    assert_eq!(all_records(&log), expected);
+}
+
+#[test]
+fn short_writes_and_interruptions_make_no_difference() {
+    let (short, whole) = (new_disk(), new_disk());
+    short.set_write_bytes_max(7);
+    short.inject(Fault {
+        times: 3,
+        after: 20,
+        ..Fault::once(Op::Write, "", std::io::ErrorKind::Interrupted)
+    });
+    for disk in [&short, &whole] {
+        let mut log = open(disk);
+        for timestamp in 1..100 {
+            append(&mut log, &[timestamp, timestamp + 1], 0);
+        }
+        log.flush(0).expect("flushes");
+        log.close().expect("closes");
+    }
+    let contents = |disk: &SimDisk| {
+        let mut names: Vec<_> =
+            disk.list(&dir()).expect("lists").into_iter().map(|entry| entry.name).collect();
+        names.sort();
+        let read =
+            |name: &String| ottla_log::disk::read_file(disk, &dir().join(name), 1 << 20).expect("reads");
+        names.iter().map(|name| (name.clone(), read(name))).collect::<Vec<_>>()
+    };
+    assert_eq!(contents(&short), contents(&whole));
 }

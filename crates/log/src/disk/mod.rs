@@ -103,7 +103,8 @@ pub trait DiskFile: Debug + Send + Sync {
     fn size(&self) -> io::Result<u64>;
     /// Sets when the contents were changed last, in milliseconds since 1970.
     fn set_modified(&self, modified_ms: i64) -> io::Result<()>;
-    /// Makes the contents durable.
+    /// Makes the contents durable. After an error nothing tells what the disk has; but what it does not have is not read
+    /// any more either, so that a process that starts later does not take it for written.
     fn sync(&self) -> io::Result<()>;
     /// The operating system's handle, for handing the contents to a socket.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;

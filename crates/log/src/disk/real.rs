@@ -137,6 +137,14 @@ impl Drop for RealLock {
     }
 }
 
+/// Has the kernel forget what it holds of a file and the disk may not have. If it refuses, there is nothing else to try.
+fn drop_pages(file: &File) {
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).ok();
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
+}
+
 #[derive(Debug)]
 struct RealFile(File);
 
@@ -175,7 +183,9 @@ impl DiskFile for RealFile {
         if cfg!(feature = "broken-no-fsync") {
             return Ok(());
         }
-        self.0.sync_data()
+        // Pages that could not be written count as clean: they would be read as if they were on the disk, and no later
+        // sync would write them. Clean pages can be dropped.
+        self.0.sync_data().inspect_err(|_| drop_pages(&self.0))
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {

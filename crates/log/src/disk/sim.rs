@@ -1,7 +1,7 @@
 //! A disk in memory for tests: it forgets what was not synced when the power fails, and fails where it is told to.
 //!
 //! What a power failure leaves behind is decided by a number, so that every outcome can be had again ([`power`] says
-//! what may happen). A sync that fails is as on Linux: what it should have written counts as clean from then on, and no
+//! what may happen). A sync that fails is as [`RealDisk`](super::RealDisk) makes it: what it should have written is gone, and no
 //! later sync writes it.
 
 mod power;
@@ -112,8 +112,6 @@ struct FileNode {
     durable: Vec<u8>,
     /// The smallest size that the file was cut to since it was synced.
     cut_to: Option<usize>,
-    /// The contents when a sync failed: what of them is still the same counts as clean, and is not written any more.
-    given_up: Option<Vec<u8>>,
     modified_ms: i64,
 }
 
@@ -224,20 +222,9 @@ impl FileNode {
         self.now.resize(len, 0);
     }
 
-    /// What is here now is on the disk, but for what an earlier sync gave up.
+    /// What is here now is on the disk.
     fn synced(&mut self) {
-        match &self.given_up {
-            None => self.durable.clone_from(&self.now),
-            Some(given_up) => {
-                self.durable.resize(self.now.len(), 0);
-                for start in (0..self.now.len()).step_by(power::BLOCK) {
-                    let block = start..(start + power::BLOCK).min(self.now.len());
-                    if given_up.get(block.clone()) != Some(&self.now[block.clone()]) {
-                        self.durable[block.clone()].copy_from_slice(&self.now[block]);
-                    }
-                }
-            }
-        }
+        self.durable.clone_from(&self.now);
         self.cut_to = None;
     }
 }
@@ -605,7 +592,11 @@ impl DiskFile for SimFile {
         let file = state.file(self.inode);
         if result.is_err() {
             if !has_stopped {
-                file.given_up = Some(file.now.clone());
+                // What the kernel could not write it drops: the disk's contents are read from now on, within the
+                // same size.
+                let size = file.now.len();
+                file.now.clone_from(&file.durable);
+                file.now.resize(size, 0);
             }
             return result;
         }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::{DirNode, FileNode, Inode, Node, apply};
 
 /// What a kernel writes together.
-pub(super) const BLOCK: usize = 4096;
+const BLOCK: usize = 4096;
 /// What a disk writes together.
 const SECTOR: usize = 512;
 
@@ -49,7 +49,6 @@ fn left_of_file(file: &FileNode, is_random: bool, random: &mut Random) -> FileNo
         now: left.clone(),
         durable: left,
         cut_to: None,
-        given_up: None,
         modified_ms: file.modified_ms,
     }
 }
