@@ -215,7 +215,8 @@ impl Log {
         let max = segment.appended(header);
         if self.active.bytes_since_index > self.config.index_interval_bytes {
             segment.offset_index.push(OffsetEntry { offset: header.last_offset(), position });
-            push_time_entry(segment, max)?;
+            // Without it there is no entry; lookups read on from the one before.
+            max.map_or(Ok(()), |max| push_time_entry(segment, max))?;
             self.active.bytes_since_index = 0;
             // Entries that cannot be written now stay in memory; the batch is in the log all the same.
             let stored = segment.offset_index.store_block(&segment.files);

@@ -86,6 +86,8 @@ struct Recent {
     batches: VecDeque<BatchPlace>,
     /// The largest timestamp and where it is; `None` until it is looked up.
     max_timestamp: Option<TimeEntry>,
+    /// While that is not known: the largest of what this process has appended.
+    appended_max: Option<TimeEntry>,
 }
 
 impl Segment {
@@ -135,9 +137,10 @@ impl Segment {
         self.end_offset.store(offset.0, Ordering::Release);
     }
 
-    /// Takes note of a batch that has been written at the end; gives the largest timestamp so far. A segment that is
-    /// appended to knows it since it was made or opened.
-    pub(crate) fn appended(&self, header: &BatchHeader) -> TimeEntry {
+    /// Takes note of a batch that has been written at the end; gives the largest timestamp so far, if that is known. One
+    /// that was there when the log was opened is looked up when somebody asks for it: that may mean to read all headers
+    /// behind a timestamp that was ahead of its time.
+    pub(crate) fn appended(&self, header: &BatchHeader) -> Option<TimeEntry> {
         let position = self.size();
         let place = BatchPlace::new(position.into(), header);
         let mut recent = self.recent.write();
@@ -145,19 +148,23 @@ impl Segment {
             recent.batches.pop_front();
         }
         recent.batches.push_back(place);
-        let max = recent.max_timestamp.get_or_insert(TimeEntry::none(self.base_offset));
+        let Recent { max_timestamp, appended_max, .. } = &mut *recent;
+        let max = match max_timestamp {
+            Some(max) => max,
+            None => appended_max.get_or_insert(TimeEntry::none(self.base_offset)),
+        };
         if header.max_timestamp > max.timestamp {
             *max = TimeEntry { timestamp: header.max_timestamp, offset: place.last_offset };
         }
         self.ends_at(header.next_offset());
         self.size.store(position + place.size, Ordering::Release);
-        *max
+        *max_timestamp
     }
 
     /// Takes note of the size that recovery or truncation left.
     pub(crate) fn resized(&self, size: u32, max_timestamp: Option<TimeEntry>) {
         let mut recent = self.recent.write();
-        *recent = Recent { batches: VecDeque::new(), max_timestamp };
+        *recent = Recent { batches: VecDeque::new(), max_timestamp, appended_max: None };
         self.size.store(size, Ordering::Release);
     }
 
@@ -326,7 +333,6 @@ impl Segment {
             first_timestamp = Some(header.max_timestamp);
             Ok(false)
         })?;
-        self.max_timestamp()?;
         Ok((next_offset, first_timestamp))
     }
 
@@ -357,8 +363,11 @@ impl Segment {
         if let Some(max) = self.recent.read().max_timestamp {
             return Ok(max);
         }
-        let max = self.find_max_timestamp()?;
-        Ok(*self.recent.write().max_timestamp.get_or_insert(max))
+        let found = self.find_max_timestamp()?;
+        let mut recent = self.recent.write();
+        // What was appended while it was looked up counts too.
+        let max = recent.appended_max.take().filter(|appended| appended.timestamp > found.timestamp);
+        Ok(*recent.max_timestamp.get_or_insert(max.unwrap_or(found)))
     }
 
     /// Looks up the largest timestamp: the last entry of the time index, or what comes after it.

@@ -440,7 +440,7 @@ impl Dest {
         let max = self.segment.appended(header);
         if self.bytes_since_index > index_interval_bytes {
             self.segment.offset_index.push(OffsetEntry { offset: header.last_offset(), position });
-            push_time_entry(&self.segment, max)?;
+            max.map_or(Ok(()), |max| push_time_entry(&self.segment, max))?;
             self.bytes_since_index = 0;
             let files = &self.segment.files;
             self.segment.offset_index.store_block(files).map_err(files.io("write", OffsetEntry::KIND))?;
