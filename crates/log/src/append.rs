@@ -280,9 +280,9 @@ impl Log {
     fn roll_to(&mut self, base_offset: Offset, now_ms: i64) -> Result<(), LogError> {
         let old = self.active.segment.clone();
         if old.size() > 0 {
-            // A segment that ends at the recovery point is neither flushed nor recovered again.
-            let is_flushed = self.durable.recovery_point >= self.log_end_offset();
-            self.finish_active(is_flushed)?;
+            self.finish_active(false)?;
+            // A roll waits for no disk: the next flush makes the indexes durable.
+            self.durable.indexes_behind.get_or_insert(old.base_offset);
         }
         let segment = self.new_segment(base_offset);
         self.make_files(&segment)?;

@@ -52,7 +52,9 @@ impl Log {
         }
         let segments = self.segments();
         let (_, done) = segments.split_last().expect("a log has a segment");
-        let first = done.partition_point(|segment| segment.base_offset <= self.durable.recovery_point);
+        let recovery_point = self.durable.recovery_point;
+        let from = self.durable.indexes_behind.map_or(recovery_point, |behind| behind.min(recovery_point));
+        let first = done.partition_point(|segment| segment.base_offset <= from);
         for segment in &done[first.saturating_sub(1)..] {
             let files = &segment.files;
             segment.offset_index.finish(files, false).map_err(files.io("write", OffsetEntry::KIND))?;
@@ -69,6 +71,7 @@ impl Log {
         let end_offset = self.log_end_offset();
         let durable = &mut self.durable;
         durable.recovery_point = durable.recovery_point.max(end_offset);
+        durable.indexes_behind = None;
         durable.names_changed = false;
         durable.dir_made = false;
         durable.topic_id_written = false;

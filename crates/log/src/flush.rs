@@ -133,11 +133,12 @@ impl Log {
             return Ok(None);
         }
         let view = self.shared.view.read().clone();
-        let Durable { recovery_point, names_changed, epochs_changed, .. } = &mut self.durable;
-        if view.end_offset <= *recovery_point && !*names_changed {
+        let Durable { recovery_point, names_changed, epochs_changed, indexes_behind, .. } = &mut self.durable;
+        if view.end_offset <= *recovery_point && !*names_changed && indexes_behind.is_none() {
             return Ok(None);
         }
-        let first = view.segments.partition_point(|segment| segment.base_offset <= *recovery_point);
+        let from = indexes_behind.take().map_or(*recovery_point, |behind| behind.min(*recovery_point));
+        let first = view.segments.partition_point(|segment| segment.base_offset <= from);
         let last = view.segments.len() - 1;
         let segments = (first.saturating_sub(1)..=last)
             .map(|index| (view.segments[index].clone(), index < last))
@@ -174,15 +175,17 @@ impl Log {
         if is_partial {
             self.durable.epochs_changed |= flush.epochs.is_some();
             self.durable.topic_id_written |= flush.topic_id.is_some();
+            let (first, _) = flush.segments.first().expect("a flush has a segment");
+            let behind = self.durable.indexes_behind.unwrap_or(first.base_offset);
+            self.durable.indexes_behind = Some(behind.min(first.base_offset));
         }
         if flush.truncations != self.durable.truncations {
             return recovery_point;
         }
-        let flushed = recovery_point.max(flush.up_to);
         if !is_partial {
-            self.durable.recovery_point = flushed;
+            self.durable.recovery_point = recovery_point.max(flush.up_to);
         }
-        flushed
+        recovery_point.max(flush.up_to)
     }
 
     /// Whether a flush should be done soon: `flush.ms` asks for it, or there are segments that are done and not flushed

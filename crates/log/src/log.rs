@@ -79,6 +79,8 @@ pub(crate) struct Active {
 #[derive(Debug)]
 pub(crate) struct Durable {
     pub(crate) recovery_point: Offset,
+    /// The first segment that is done and whose indexes are not durable yet.
+    pub(crate) indexes_behind: Option<Offset>,
     /// There is no segment file yet. Such a log has nothing that must survive: without its directory it begins anew the
     /// same. So a broker with thousands of them has nothing to sync for them.
     pub(crate) is_untouched: bool,

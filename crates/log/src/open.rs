@@ -537,6 +537,7 @@ impl<'o> Opening<'o> {
             },
             durable: Durable {
                 recovery_point,
+                indexes_behind: None,
                 is_untouched,
                 last_flush_ms: options.now_ms,
                 names_changed: names_changed || !options.was_clean,

@@ -246,6 +246,27 @@ fn who_gives_up_hears_nothing_more_and_the_record_stays() {
 }
 
 #[test]
+fn a_roll_waits_for_no_disk_and_the_next_flush_has_the_indexes_of_what_is_done() {
+    let story = Story::new(&["log.segment.bytes=1048576"]);
+    let large = "a".repeat(600 << 10);
+    let append = |ticket: u64| {
+        let bytes = batch(i32::try_from(ticket).unwrap(), &[&large]);
+        let before = story.disk.syncs();
+        story.partition.produce(&bytes, VERSION, -1, NOW, story.told.ticket(ticket)).unwrap();
+        assert_eq!(story.disk.syncs(), before);
+    };
+    append(0);
+    story.flush();
+    append(1);
+    assert!(story.flush() > 1, "more than the new segment");
+    assert_eq!(story.told.take(), all_ok(0..2));
+    append(2);
+    append(3);
+    story.flush();
+    assert_eq!((story.told.take(), story.flush()), (all_ok(2..4), 0));
+}
+
+#[test]
 fn while_the_disk_is_stuck_appends_wait_aside_in_their_order() {
     let story = Story::new(&[]);
     let dir = story.partition.dir();
