@@ -74,6 +74,8 @@ pub struct LogDir {
     clean_shutdown: Option<Option<i64>>,
     recovery_points: BTreeMap<TopicPartition, Offset>,
     log_start_offsets: BTreeMap<TopicPartition, Offset>,
+    /// That checkpoint could not be read, or is gone while others are there.
+    log_starts_are_lost: bool,
     cleaned_to: BTreeMap<TopicPartition, Offset>,
     _lock: Box<dyn LockGuard>,
 }
@@ -122,20 +124,25 @@ impl LogDir {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let file = which.file_name();
                 tracing::warn!(dir = %path.display(), file, %error, "ignoring a damaged checkpoint");
-                Ok(BTreeMap::new())
+                Ok(None)
             }
-            other => other.map_err(|error| refused("read", &path.join(which.file_name()))(error)),
+            other => other.map(Some).map_err(|error| refused("read", &path.join(which.file_name()))(error)),
         };
-        let recovery_points = checkpoint(OffsetCheckpoint::RecoveryPoint)?;
+        let recovery_points = checkpoint(OffsetCheckpoint::RecoveryPoint)?.unwrap_or_default();
         let log_start_offsets = checkpoint(OffsetCheckpoint::LogStartOffset)?;
-        let cleaned_to = checkpoint(OffsetCheckpoint::Cleaner)?;
+        let cleaned_to = checkpoint(OffsetCheckpoint::Cleaner)?.unwrap_or_default();
+        let log_start_path = path.join(OffsetCheckpoint::LogStartOffset.file_name());
+        // It is written together with the recovery points.
+        let is_gone = !recovery_points.is_empty()
+            && !exists(disk, &log_start_path).map_err(refused("look at", &log_start_path))?;
         Ok(LogDir {
             context: context.clone(),
             path: path.to_owned(),
             meta_properties,
             clean_shutdown: read_clean_shutdown(disk, path)?,
             recovery_points,
-            log_start_offsets,
+            log_starts_are_lost: log_start_offsets.is_none() || is_gone,
+            log_start_offsets: log_start_offsets.unwrap_or_default(),
             cleaned_to,
             _lock: lock,
         })
@@ -249,6 +256,7 @@ impl LogDir {
         OpenOptions {
             was_clean: self.was_clean(),
             log_start_offset: offset(&self.log_start_offsets),
+            log_start_is_lost: self.log_starts_are_lost,
             recovery_point: offset(&self.recovery_points),
             cleaned_to: self.cleaned_to.get(topic_partition).copied(),
             ..OpenOptions::new(topic_partition.clone(), dir, now_ms)

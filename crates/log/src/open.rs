@@ -36,6 +36,8 @@ pub struct OpenOptions {
     pub was_clean: bool,
     /// As the checkpoint of the log directory has it, or 0.
     pub log_start_offset: Offset,
+    /// That checkpoint is damaged or gone: where the log starts is what the file of epochs says of it.
+    pub log_start_is_lost: bool,
     /// As the checkpoint of the log directory has it, or 0.
     pub recovery_point: Offset,
     /// Up to where it was compacted, as the checkpoint of the log directory has it.
@@ -58,6 +60,7 @@ impl OpenOptions {
             config: LogConfig::default(),
             was_clean: true,
             log_start_offset: Offset(0),
+            log_start_is_lost: false,
             recovery_point: Offset(0),
             cleaned_to: None,
             high_watermark: Offset(0),
@@ -440,6 +443,20 @@ impl<'o> Opening<'o> {
         Ok(all)
     }
 
+    /// Where the log starts. Its oldest epoch begins no earlier than that: what was before was forgotten when the start
+    /// moved.
+    fn log_start_offset(&self, end: Offset) -> Offset {
+        let known = self.options.log_start_offset;
+        let oldest = self.stored_epochs.entries().first().map(|oldest| oldest.start_offset);
+        match oldest.filter(|oldest| self.options.log_start_is_lost && *oldest <= end) {
+            Some(oldest) if oldest > known => {
+                tracing::warn!(partition = %self.options.topic_partition, %oldest, "taking the log's start from its epochs");
+                oldest
+            }
+            _ => known,
+        }
+    }
+
     fn assemble(
         &mut self,
         mut segments: Vec<Arc<Segment>>,
@@ -489,7 +506,8 @@ impl<'o> Opening<'o> {
             segments.push(Arc::new(segment));
         }
         epochs.truncate_from_end(end);
-        epochs.truncate_from_start(options.log_start_offset);
+        let log_start_offset = self.log_start_offset(end);
+        epochs.truncate_from_start(log_start_offset);
         self.remove_stray_snapshots(&segments, end)?;
         if end < options.recovery_point && !options.was_clean {
             tracing::warn!(
@@ -503,7 +521,7 @@ impl<'o> Opening<'o> {
         let segment = segments[segments.len() - 1].clone();
         let recovery_point = if options.was_clean { end } else { options.recovery_point.min(end) };
         let view = View {
-            log_start_offset: options.log_start_offset.max(segments[0].base_offset),
+            log_start_offset: log_start_offset.max(segments[0].base_offset),
             end_offset: end,
             end_position: segment.size(),
             segments: Arc::new(segments),

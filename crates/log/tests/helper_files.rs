@@ -5,8 +5,10 @@ mod common;
 
 use common::random::{Random, first_seed, seeds};
 use common::*;
-use ottla_log::disk::{Disk, SimDisk};
-use ottla_log::{EpochCache, Log, LogConfig, OpenOptions, TimestampOffset};
+use std::path::Path;
+
+use ottla_log::disk::{Disk, OpenMode, SimDisk, write_all_at};
+use ottla_log::{EpochCache, Log, LogConfig, LogDir, OffsetCheckpoint, OpenOptions, TimestampOffset};
 use ottla_protocol::{Offset, Uuid};
 
 const END: i64 = 400;
@@ -134,5 +136,44 @@ fn without_helper_files_everything_is_answered_as_before() {
                 assert_eq!(log.topic_id(), small(true).topic_id);
             }
         }
+    }
+}
+
+#[test]
+fn the_start_of_a_log_is_known_without_its_checkpoint() {
+    let disk = new_disk();
+    let context = context(&disk);
+    let data = Path::new("/data");
+    let log_dir = LogDir::open(&context, data).expect("opens");
+    let config = config();
+    let options = OpenOptions { config, ..log_dir.open_options(&partition(), 0) };
+    let (mut log, _) = Log::open(&context, options).expect("opens");
+    for n in 0..30 {
+        append(&mut log, &[n], 1);
+    }
+    log.advance_log_start_offset(Offset(7));
+    log.flush(0).expect("flushes");
+    log.close().expect("closes");
+    for (checkpoint, offset) in
+        [(OffsetCheckpoint::RecoveryPoint, Offset(30)), (OffsetCheckpoint::LogStartOffset, Offset(7))]
+    {
+        log_dir.write_checkpoint(checkpoint, [(&partition(), offset)]).expect("writes");
+    }
+    log_dir.write_clean_shutdown(1).expect("writes");
+    let name = OffsetCheckpoint::LogStartOffset.file_name();
+    for (damage, is_known) in [(None, true), (Some(&b"0\n9\n"[..]), true), (Some(&b"0\n0\n"[..]), false)] {
+        let disk = disk.after_process_kill();
+        match damage {
+            None => disk.remove_file(&data.join(name)).expect("removes"),
+            Some(bytes) => {
+                let file = disk.open(&data.join(name), OpenMode::CreateEmpty).expect("opens");
+                write_all_at(&*file, bytes, &[], 0).expect("writes");
+            }
+        }
+        let context = common::context(&disk);
+        let log_dir = LogDir::open(&context, data).expect("opens");
+        let (log, _) = Log::open(&context, log_dir.open_options(&partition(), 0)).expect("opens");
+        // One that is sound is believed: the log may have been copied from elsewhere.
+        assert_eq!(log.log_start_offset(), Offset(if is_known { 7 } else { 0 }), "{damage:?}");
     }
 }
