@@ -300,3 +300,66 @@ fn memory(settings: &LogSettings) -> CleanerMemory {
         io_bytes: usize::try_from(settings.cleaner_io_buffer_size).unwrap_or(0) / threads / 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::partition::tests::{World, produce_batch, read};
+    use crate::node::partitions::Held;
+    use ottla_log::disk::RealDisk;
+    use ottla_protocol::records::BatchBuilder;
+    use std::os::unix::fs::FileExt;
+    use std::path::Path;
+
+    const SETTINGS: &[&str] = &[
+        "log.cleanup.policy=compact",
+        "log.cleaner.min.cleanable.ratio=0",
+        "log.roll.ms=1000",
+        // No threads: the test does what they would.
+        "log.cleaner.enable=false",
+    ];
+
+    /// Four values of one key, each in a segment of its own.
+    fn fill(partition: &Arc<Partition>) {
+        for at in 0..4_i64 {
+            let mut builder = BatchBuilder::new();
+            let timestamp = 1_700_000_000_000 + at * 10_000;
+            builder.append(timestamp, Some(b"key"), Some(format!("value {at}").as_bytes()), &[]);
+            assert_eq!(produce_batch(partition, &builder.build()), Ok(at));
+        }
+    }
+
+    fn damage(log: &Path) {
+        let file = std::fs::OpenOptions::new().write(true).open(log).unwrap();
+        file.write_at(&[0xff; 4], 70).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_log_is_left_alone_and_the_others_are_compacted() {
+        let dir = tempfile::tempdir().unwrap();
+        let world = World::open_on(Arc::new(RealDisk), dir.path(), SETTINGS);
+        let held = [0, 1].map(|index| world.partition_of(index, 0));
+        held.iter().for_each(fill);
+        damage(&dir.path().join("t-1/00000000000000000001.log"));
+        let partitions = Arc::new(Partitions::default());
+        partitions.update(held.clone().map(Held::Open), []);
+        let config = world.config();
+        let settings = config.current().log.clone();
+        let cleaner = Cleaner::start(partitions, Arc::clone(&world.log_dirs), config).unwrap();
+        // Each is chosen once.
+        let chosen = (0..9).take_while(|_| cleaner.0.clean_filthiest(&settings)).count();
+        assert_eq!(chosen, 2);
+        let [sound, damaged] = held;
+        assert_eq!(
+            (sound.checkpointed().cleaned_to, damaged.checkpointed().cleaned_to),
+            (Some(Offset(3)), None)
+        );
+        assert_eq!(read(&sound, 0), Ok(vec!["value 2".into()]));
+        assert_eq!(read(&sound, 3), Ok(vec!["value 3".into()]));
+        let checkpoint = std::fs::read_to_string(dir.path().join("cleaner-offset-checkpoint")).unwrap();
+        assert_eq!(checkpoint, "0\n1\nt 0 3\n");
+        assert!(damaged.is_online(), "its directory goes on");
+        assert_eq!(damaged.size_bytes(), 2 * sound.size_bytes());
+        cleaner.stop();
+    }
+}

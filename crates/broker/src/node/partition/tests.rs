@@ -86,11 +86,14 @@ impl World {
         Place { topic: "t".into(), topic_id: TOPIC, index, located }
     }
 
+    /// The configuration.
+    pub(in crate::node) fn config(&self) -> Arc<Config> {
+        Arc::new(Config::new(self.loaded.config.clone(), self.loaded.settings.clone()))
+    }
+
     /// A partition of a topic that nobody has asked for yet.
     pub(in crate::node) fn dormant(&self, index: i32, leader_epoch: i32) -> Arc<Dormant> {
-        let Loaded { config, settings, .. } = &self.loaded;
-        let config = Arc::new(Config::new(config.clone(), settings.clone()));
-        let opener = Opener { log_dirs: Arc::clone(&self.log_dirs), config, node_id: NODE };
+        let opener = Opener { log_dirs: Arc::clone(&self.log_dirs), config: self.config(), node_id: NODE };
         let assigned = Arc::new(assigned(leader_epoch));
         Arc::new(Dormant::new(Arc::new(opener), self.place(index), assigned, self.settings()))
     }
@@ -137,8 +140,13 @@ pub(in crate::node) fn produce(
     base_sequence: i32,
     values: &[&str],
 ) -> Result<i64, ErrorCode> {
+    produce_batch(partition, &batch(base_sequence, values))
+}
+
+/// The same of a batch.
+pub(in crate::node) fn produce_batch(partition: &Arc<Partition>, batch: &[u8]) -> Result<i64, ErrorCode> {
     let told = Arc::new(Told::default());
-    let appended = partition.produce(&batch(base_sequence, values), VERSION, -1, NOW, told.ticket(0));
+    let appended = partition.produce(batch, VERSION, -1, NOW, told.ticket(0));
     partition.committed()?;
     let appended = appended.map_err(|error| error.code)?;
     assert_eq!(told.take(), if appended.waits { vec![(0, Ok(()))] } else { vec![] });
