@@ -42,20 +42,31 @@ impl DirAssignments {
     /// Tells the controller for ever, again and again what it does not take.
     pub(super) async fn run(&self, controller: &ControllerHandle, node_id: BrokerId, epoch: &Arc<AtomicI64>) {
         loop {
+            self.added.notified().await;
+            while let Err(error) = self.tell_all(controller, node_id, epoch).await {
+                tracing::debug!(%error, "the controller does not take the directories of partitions yet");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
+    }
+
+    /// Tells what is still to be told: the last thing before this broker leaves. A partition that the next start does not
+    /// find in its place would be begun anew in another one.
+    pub(super) async fn tell_all(
+        &self,
+        controller: &ControllerHandle,
+        node_id: BrokerId,
+        epoch: &Arc<AtomicI64>,
+    ) -> Result<(), ErrorCode> {
+        loop {
             let batch: BTreeMap<Key, Uuid> =
                 self.waiting.lock().iter().take(BATCH_MAX).map(|(key, dir)| (*key, *dir)).collect();
             if batch.is_empty() {
-                self.added.notified().await;
-                continue;
+                return Ok(());
             }
             let request = request(&batch, node_id, epoch.load(Ordering::SeqCst));
-            match controller.ask(request).await.and_then(|response| answered(&response)) {
-                Ok(answered) => self.done(&batch, &answered),
-                Err(error) => {
-                    tracing::debug!(%error, "the controller does not take the directories of partitions yet");
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                }
-            }
+            let response = controller.ask(request).await?;
+            self.done(&batch, &answered(&response)?);
         }
     }
 

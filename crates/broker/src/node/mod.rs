@@ -271,6 +271,12 @@ impl Node {
     pub async fn stop(self) {
         let deadline = clock::now() + STOP_MAX;
         let can_go_on = self.log_dirs.why_not_go_on().is_none();
+        if can_go_on {
+            let epoch = &self.lifecycle.broker_epoch;
+            if let Err(error) = self.assignments.tell_all(&self.controller, self.node_id, epoch).await {
+                tracing::warn!(%error, "the controller was not told of the directories of all partitions");
+            }
+        }
         if self.controlled_shutdown && can_go_on {
             tokio::time::timeout_at(deadline.into(), self.lifecycle.leave()).await.ok();
         }

@@ -169,7 +169,7 @@ fn tell(findings: &Findings, cx: &mut Context<'_>) -> Result<(), Failure> {
         }
         Ok::<(), std::io::Error>(())
     };
-    let mut mismatches: Vec<_> = findings.index_mismatches.iter().cloned().collect();
+    let mut mismatches = findings.index_mismatches.to_vec();
     for (_, pairs) in &mut mismatches {
         pairs.sort_by_key(|(offset, _)| std::cmp::Reverse(*offset));
     }
