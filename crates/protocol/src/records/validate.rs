@@ -167,7 +167,7 @@ pub fn validate<'a>(bytes: &'a [u8], rules: &Rules<'_>, now_ms: i64) -> Result<V
             batch.set_max_timestamp(rules.timestamp_type, max_timestamp);
             batch
         }
-        Some(wanted) => recompress(&batch, compression, wanted, rules, max_timestamp)?,
+        Some(wanted) => recompress(&batch, compression, wanted, records_bytes, rules, max_timestamp)?,
     };
     Ok(ValidBatch {
         batch,
@@ -269,12 +269,14 @@ fn recompress<'a>(
     batch: &RecordBatch<'_>,
     compression: Compression,
     wanted: Recompression,
+    records_bytes: u64,
     rules: &Rules<'_>,
     max_timestamp: i64,
 ) -> Result<BatchBytes<'a>, Rejection> {
     let body_max = (rules.max_message_bytes.max(0) as usize).saturating_sub(BATCH_OVERHEAD);
-    let body = transcode(batch.body(), compression, wanted.compression, wanted.level, body_max)
-        .map_err(|error| Rejection::new(ErrorCode::UnknownServerError, error.to_string()))?;
+    let body =
+        transcode(batch.body(), compression, wanted.compression, wanted.level, records_bytes, body_max)
+            .map_err(|error| Rejection::new(ErrorCode::UnknownServerError, error.to_string()))?;
     let body = body.ok_or_else(|| {
         let max = rules.max_message_bytes;
         let reason = format!("more than {max} bytes when compressed as the topic wants it");

@@ -143,7 +143,8 @@ pub fn compress(compression: Compression, level: Option<i32>, bytes: &[u8], out:
     encode(compression, level, &mut source, out).expect("compressing from memory into memory cannot fail");
 }
 
-/// The same records in another codec, a piece at a time; `None` if that makes more than `bytes_max`.
+/// The same records in another codec, a piece at a time; `None` if that makes more than `bytes_max`. `size` is that of the
+/// records when decompressed: what comes behind them, another LZ4 frame for instance, is nobody's.
 ///
 /// # Errors
 /// The bytes cannot be decompressed.
@@ -152,10 +153,11 @@ pub(super) fn transcode(
     from: Compression,
     to: Compression,
     level: Option<i32>,
+    size: u64,
     bytes_max: usize,
 ) -> std::io::Result<Option<Vec<u8>>> {
     let mut sink = Bounded { bytes: Vec::new(), bytes_max, is_full: false };
-    match encode(to, level, &mut Decoder::new(from, bytes)?, &mut sink) {
+    match encode(to, level, &mut Decoder::new(from, bytes)?.take(size), &mut sink) {
         Err(_) if sink.is_full => Ok(None),
         other => other.map(|()| Some(sink.bytes)),
     }
