@@ -34,6 +34,8 @@ use crate::random::Random;
 pub(crate) const TOPIC: &str = "chaos";
 /// How long a client tries to get an answer before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long nothing must have moved before everything counts as flushed.
+const SETTLED: Duration = Duration::from_secs(2);
 /// How often a consumer is told that an offset cannot be read before it goes on behind it.
 const TOLD_MAX: u32 = 3;
 /// Largest decompressed batch that is read.
@@ -269,6 +271,7 @@ impl Load {
     /// Reads everything there is, with a client of its own; gives its number.
     pub(crate) fn read_all(&self) -> Result<u64> {
         let mut reader = Reader::new(self)?;
+        reader.settle()?;
         let ends = reader.list_offsets()?;
         let deadline = Instant::now() + PATIENCE;
         while ends.iter().zip(&reader.positions).any(|(end, position)| position < end) {
@@ -397,6 +400,23 @@ impl<'l> Reader<'l> {
         }
         self.load.end_op(op, Outcome::Ok);
         Ok(())
+    }
+
+    /// Waits until partitions end where they ended a while ago: what was acknowledged without waiting for the disk is seen
+    /// when its flush is over.
+    fn settle(&mut self) -> Result<()> {
+        let mut before = Vec::new();
+        loop {
+            let mut ends = Vec::new();
+            for partition in 0..self.load.partitions {
+                ends.push(self.connection.ask_until(PATIENCE, |client| offsets(client, partition))?.1);
+            }
+            if ends == before {
+                return Ok(());
+            }
+            before = ends;
+            thread::sleep(SETTLED);
+        }
     }
 
     /// Asks where partitions begin and end, and notes it.

@@ -2,6 +2,10 @@
 
 use anyhow::Result;
 use ottla_protocol::ApiKey;
+use ottla_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
+use ottla_protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use ottla_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use ottla_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
@@ -62,6 +66,8 @@ pub(super) const CASES: &[Case] = &[
     Case { key: ApiKey::IncrementalAlterConfigs, variant: "", from: 0, make: incremental_alter_configs },
     Case { key: ApiKey::ListConfigResources, variant: "", from: 0, make: list_config_resources },
     Case { key: ApiKey::DescribeLogDirs, variant: "", from: 0, make: describe_log_dirs },
+    Case { key: ApiKey::AlterReplicaLogDirs, variant: "_unknown", from: 0, make: alter_replica_log_dirs },
+    Case { key: ApiKey::AlterPartitionReassignments, variant: "_cancel", from: 0, make: cancel_reassignment },
     Case { key: ApiKey::ListPartitionReassignments, variant: "", from: 0, make: list_reassignments },
     Case { key: ApiKey::DescribeAcls, variant: "", from: 0, make: describe_acls },
     Case { key: ApiKey::SaslHandshake, variant: "", from: 0, make: sasl_handshake },
@@ -289,6 +295,24 @@ fn list_config_resources(_: &mut World, version: i16) -> Result<Vec<u8>> {
 fn describe_log_dirs(_: &mut World, version: i16) -> Result<Vec<u8>> {
     let topic = DescribableLogDirTopic { topic: TOPIC.into(), partitions: vec![0, 1], ..Default::default() };
     body_of(version, &DescribeLogDirsRequest { topics: Some(vec![topic]), ..Default::default() })
+}
+
+fn alter_replica_log_dirs(_: &mut World, version: i16) -> Result<Vec<u8>> {
+    let topic = AlterReplicaLogDirTopic { name: TOPIC.into(), partitions: vec![0, 1], ..Default::default() };
+    let dir = AlterReplicaLogDir { path: "/nowhere".into(), topics: vec![topic], ..Default::default() };
+    body_of(version, &AlterReplicaLogDirsRequest { dirs: vec![dir], ..Default::default() })
+}
+
+fn cancel_reassignment(_: &mut World, version: i16) -> Result<Vec<u8>> {
+    let partition = ReassignablePartition { partition_index: 0, replicas: None, ..Default::default() };
+    let topic = ReassignableTopic { name: TOPIC.into(), partitions: vec![partition], ..Default::default() };
+    let request = AlterPartitionReassignmentsRequest {
+        timeout_ms: 10_000,
+        allow_replication_factor_change: true,
+        topics: vec![topic],
+        ..Default::default()
+    };
+    body_of(version, &request)
 }
 
 fn list_reassignments(_: &mut World, version: i16) -> Result<Vec<u8>> {
