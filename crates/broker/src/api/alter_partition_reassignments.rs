@@ -24,7 +24,7 @@ pub(super) const ENTRY: Entry =
     Entry { key: ApiKey::AlterPartitionReassignments, handle: |parts, call| handle(call, &parts.images) };
 
 /// Why not: Kafka's code and sentence.
-type Refusal = (ErrorCode, String);
+type Refusal = (ErrorCode, Option<String>);
 
 fn handle(call: &Call, images: &Images) -> Handled {
     let request: AlterPartitionReassignmentsRequest = call.decode()?;
@@ -47,8 +47,7 @@ fn handle(call: &Call, images: &Images) -> Handled {
 }
 
 fn response(partition_index: i32, checked: Result<(), Refusal>) -> ReassignablePartitionResponse {
-    let (error, message) =
-        checked.map_or_else(|(code, text)| (code, Some(text)), |()| (ErrorCode::None, None));
+    let (error, message) = checked.err().unwrap_or((ErrorCode::None, None));
     ReassignablePartitionResponse {
         partition_index,
         error_code: error.code(),
@@ -58,22 +57,21 @@ fn response(partition_index: i32, checked: Result<(), Refusal>) -> ReassignableP
 }
 
 fn check(image: &Image, topic: &str, asked: &ReassignablePartition) -> Result<(), Refusal> {
-    let unknown = |what: String| (ErrorCode::UnknownTopicOrPartition, format!("Unable to find {what}."));
+    let unknown =
+        |what: String| (ErrorCode::UnknownTopicOrPartition, Some(format!("Unable to find {what}.")));
     let found = image.topic_by_name(topic).ok_or_else(|| unknown(format!("a topic named {topic}")))?;
     let index = asked.partition_index;
     let partition =
         found.partitions.get(&index).ok_or_else(|| unknown(format!("partition {topic}:{index}")))?;
     match &asked.replicas {
         None if partition.is_reassigning() => Ok(()),
-        None => {
-            Err((ErrorCode::NoReassignmentInProgress, "No partition reassignment is in progress.".to_owned()))
-        }
+        None => Err((ErrorCode::NoReassignmentInProgress, None)),
         Some(replicas) => check_replicas(image, replicas),
     }
 }
 
 fn check_replicas(image: &Image, replicas: &[i32]) -> Result<(), Refusal> {
-    let invalid = |text: String| Err((ErrorCode::InvalidReplicaAssignment, text));
+    let invalid = |text: String| Err((ErrorCode::InvalidReplicaAssignment, Some(text)));
     let sorted: BTreeSet<i32> = replicas.iter().copied().collect();
     if replicas.is_empty() {
         return invalid("The manual partition assignment includes an empty replica list.".to_owned());
