@@ -1,6 +1,7 @@
 //! Where the copies are that are made for moving partitions between directories.
 
-use super::{LogDirs, absolute, tell};
+use super::logs::tell;
+use super::{LogDirs, absolute};
 use crate::node::dir_state::DirState;
 use crate::node::partition::Partition;
 use crate::node::random;

@@ -7,7 +7,7 @@
 //!
 //! What is appended while an fsync runs shares the next one.
 
-use super::{Partition, clock};
+use super::{Partition, State, clock};
 use crate::node::flusher::Flusher;
 use ottla_log::LogError;
 use ottla_protocol::{ErrorCode, Offset};
@@ -105,11 +105,16 @@ impl Partition {
             if !self.is_online() {
                 return Ok(());
             }
-            state.flushed_offset = state.flushed_offset.max(offset);
-            self.step(state, now_ms, Input::Flushed { offset });
-            state.has_moved = true;
+            self.on_flushed(state, offset, now_ms);
             Ok(())
         })
+    }
+
+    /// Everything below the offset survives a power failure.
+    pub(super) fn on_flushed(&self, state: &mut State, offset: Offset, now_ms: i64) {
+        state.flushed_offset = state.flushed_offset.max(offset);
+        self.step(state, now_ms, Input::Flushed { offset });
+        state.has_moved = true;
     }
 
     /// The disk under it has failed: whoever waits is told so, and nothing is acknowledged any more.

@@ -14,7 +14,6 @@ use crate::node::dir_state::DirState;
 use ottla_log::{DeletedLog, Log, LogError, LogReader};
 use ottla_protocol::records::{BatchHeader, producer_snapshot};
 use ottla_protocol::{LeaderEpoch, Offset, Uuid};
-use ottla_replica::partition::Input;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,23 +152,20 @@ impl Partition {
     ) -> Result<MoveStep, LogError> {
         // What the cleaner is about to put in place is of the old log.
         let Some(_idle) = self.cleaner.hold_off() else { return Ok(MoveStep::Waiting) };
-        let Some(log) = copy else { return Ok(MoveStep::Idle) };
-        let mut state = self.state.lock();
-        while self.copy_chunk(log, now_ms)? {}
-        complete(log, &state, now_ms)?;
-        log.become_current()?;
-        let log = copy.take().expect("it was there");
-        let mut old = std::mem::replace(&mut state.log, log);
-        self.reader.store(Arc::new(state.log.reader()));
-        self.dir.store(Arc::clone(&moving.target));
-        self.moving.store(None);
-        let offset = state.log.recovery_point();
-        state.flushed_offset = state.flushed_offset.max(offset);
-        self.step(&mut state, now_ms, Input::Flushed { offset });
-        state.has_moved = true;
-        drop(state);
-        // Acknowledgements and fetches may have waited for the old log.
-        self.locked(|_| ());
+        // Acknowledgements and fetches may wait for the old log: they hear of what the copy has.
+        let mut old = self.locked(|state| {
+            let log = copy.as_mut().expect("the caller has seen it");
+            while self.copy_chunk(log, now_ms)? {}
+            complete(log, state, now_ms)?;
+            log.become_current()?;
+            let log = copy.take().expect("it is still there");
+            let old = std::mem::replace(&mut state.log, log);
+            self.reader.store(Arc::new(state.log.reader()));
+            self.dir.store(Arc::clone(&moving.target));
+            self.moving.store(None);
+            self.on_flushed(state, state.log.recovery_point(), now_ms);
+            Ok::<Log, LogError>(old)
+        })?;
         // The old disk may be the reason for the move. What it keeps is removed when it can be used again: the metadata
         // names the new one.
         let deleted = old.delete(u128::from_be_bytes(unique.0)).inspect_err(|error| {
