@@ -38,7 +38,8 @@ pub struct RecoveryReport {
     /// The file of epochs was damaged and has been made anew.
     pub rebuilt_epochs: bool,
     /// The log ends before this recovery point: flushed records are missing, or a truncation was cut off. The
-    /// checkpoint is to be corrected before anything is appended: [`LogDir::lower_recovery_point`](crate::LogDir::lower_recovery_point).
+    /// checkpoint is to be corrected before anything is appended:
+    /// [`LogDir::lower_recovery_point`](crate::LogDir::lower_recovery_point).
     pub missing_before: Option<Offset>,
     /// Offset of the next record.
     pub end_offset: Offset,

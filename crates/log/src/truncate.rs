@@ -55,8 +55,8 @@ impl DeletedSegments {
 impl Log {
     /// Takes away everything from an offset on; of a batch that holds the offset nothing stays. The log ends where its
     /// last batch does then, as it will when it is opened again (Kafka's ends at the offset until then). What was
-    /// flushed of the rest stays flushed, and the cut is durable. Producers' state is to be built anew, and the directory's recovery points to be
-    /// written before anything else is appended: they may speak of what is gone.
+    /// flushed of the rest stays flushed, and the cut is durable. Producers' state is to be built anew, and the
+    /// directory's recovery points to be written before anything else is appended: they may speak of what is gone.
     ///
     /// # Errors
     /// What the disk says. The log is then truncated or not, but what is left of it is sound.

@@ -5,44 +5,28 @@
 //! partition, and the publisher notices that the image names another.
 
 use super::controller::ControllerHandle;
+use super::untold::{Key, RETRY_PAUSE, Untold};
 use ottla_protocol::messages::assign_replicas_to_dirs_request::{DirectoryData, PartitionData, TopicData};
 use ottla_protocol::messages::{AssignReplicasToDirsRequest, AssignReplicasToDirsResponse};
 use ottla_protocol::{BrokerId, ErrorCode, TopicId, Uuid};
-use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
-use tokio::sync::Notify;
-
-/// Partitions in one request.
-const BATCH_MAX: usize = 2000;
-/// Between two attempts.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
-
-/// A partition by its topic's id.
-type Key = (TopicId, i32);
 
 /// What the controller is still to be told.
 #[derive(Default)]
-pub(super) struct DirAssignments {
-    waiting: Mutex<BTreeMap<Key, Uuid>>,
-    added: Notify,
-}
+pub(super) struct DirAssignments(Untold<Uuid>);
 
 impl DirAssignments {
     /// A partition is in this directory.
     pub(super) fn tell(&self, topic_id: TopicId, index: i32, dir: Uuid) {
-        let before = self.waiting.lock().insert((topic_id, index), dir);
-        if before != Some(dir) {
-            self.added.notify_one();
-        }
+        self.0.add((topic_id, index), dir);
     }
 
     /// Tells the controller for ever, again and again what it does not take.
     pub(super) async fn run(&self, controller: &ControllerHandle, node_id: BrokerId, epoch: &Arc<AtomicI64>) {
         loop {
-            self.added.notified().await;
+            self.0.added().await;
             while let Err(error) = self.tell_all(controller, node_id, epoch).await {
                 tracing::debug!(%error, "the controller does not take the directories of partitions yet");
                 tokio::time::sleep(RETRY_PAUSE).await;
@@ -59,27 +43,18 @@ impl DirAssignments {
         epoch: &Arc<AtomicI64>,
     ) -> Result<(), ErrorCode> {
         loop {
-            let batch: BTreeMap<Key, Uuid> =
-                self.waiting.lock().iter().take(BATCH_MAX).map(|(key, dir)| (*key, *dir)).collect();
+            let batch = self.0.batch();
             if batch.is_empty() {
                 return Ok(());
             }
             let request = request(&batch, node_id, epoch.load(Ordering::SeqCst));
             let response = controller.ask(request).await?;
-            self.done(&batch, &answered(&response)?);
-        }
-    }
-
-    /// Forgets what was answered, unless it has changed meanwhile. A partition that the controller does not know is gone.
-    fn done(&self, batch: &BTreeMap<Key, Uuid>, answered: &[(Key, ErrorCode)]) {
-        let mut waiting = self.waiting.lock();
-        for (key, error) in answered {
-            if *error != ErrorCode::None {
+            let answered = answered(&response)?;
+            for (key, error) in answered.iter().filter(|(_, error)| *error != ErrorCode::None) {
                 tracing::debug!(topic_id = %key.0, partition = key.1, %error, "a directory was not taken note of");
             }
-            if waiting.get(key) == batch.get(key) {
-                waiting.remove(key);
-            }
+            // A partition that the controller does not know is gone.
+            self.0.told(&batch, answered.iter().map(|(key, _)| key));
         }
     }
 }
@@ -129,10 +104,6 @@ mod tests {
     const A: Uuid = Uuid([10; 16]);
     const B: Uuid = Uuid([11; 16]);
 
-    fn waiting(assignments: &DirAssignments) -> Vec<(i32, Uuid)> {
-        assignments.waiting.lock().iter().map(|((_, index), dir)| (*index, *dir)).collect()
-    }
-
     #[test]
     fn partitions_are_told_by_directory() {
         let batch = [((TOPIC, 0), A), ((TOPIC, 1), B), ((TOPIC, 2), A)].into();
@@ -142,17 +113,5 @@ mod tests {
             (directory.id, partitions.collect::<Vec<_>>())
         });
         assert_eq!(told.collect::<Vec<_>>(), [(A, vec![0, 2]), (B, vec![1])]);
-    }
-
-    #[test]
-    fn what_changed_while_the_controller_was_told_is_told_again() {
-        let assignments = DirAssignments::default();
-        assignments.tell(TOPIC, 0, A);
-        assignments.tell(TOPIC, 1, A);
-        let batch = [((TOPIC, 0), A), ((TOPIC, 1), A)].into();
-        assignments.tell(TOPIC, 1, B);
-        let answered = [((TOPIC, 0), ErrorCode::None), ((TOPIC, 1), ErrorCode::None)];
-        assignments.done(&batch, &answered);
-        assert_eq!(waiting(&assignments), [(1, B)]);
     }
 }

@@ -1,5 +1,5 @@
-//! Whether a log directory can be used, and what waits for its disk. Its partitions share this, so that a failure that one of them meets is known to
-//! all at once, and asking costs one load.
+//! Whether a log directory can be used, and what waits for its disk. Its partitions share this, so that a failure that one
+//! of them meets is known to all at once, and asking costs one load.
 //!
 //! ```text
 //! online ── fail(cause) ──▶ offline, until the process ends

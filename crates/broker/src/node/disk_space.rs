@@ -2,8 +2,9 @@
 //! be written down too, and so have the offsets of consumers.
 //!
 //! Producers are refused with KAFKA_STORAGE_ERROR, which they retry, while the disk of their partition's directory has less
-//! free than that, or has refused an append because it is full. How much there is is asked once a second; in between what is appended is counted, so that a fast
-//! producer does not run past the limit before the next question, and an append costs one addition.
+//! free than that, or has refused an append because it is full. How much there is is asked once a second; in between what is
+//! appended is counted, so that a fast producer does not run past the limit before the next question, and an append costs one
+//! addition.
 
 use super::dir_state::DirState;
 use super::log_dirs::LogDirs;

@@ -6,31 +6,18 @@
 //! say it.
 
 use super::controller::ControllerHandle;
+use super::untold::{Key, RETRY_PAUSE, Untold};
 use ottla_metadata::{LeaderRecoveryState, Partition};
 use ottla_protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
 use ottla_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse};
 use ottla_protocol::{BrokerId, ErrorCode, TopicId};
-use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
-use tokio::sync::Notify;
-
-/// Partitions in one request.
-const BATCH_MAX: usize = 2000;
-/// Between two attempts.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
-
-/// A partition by its topic's id.
-type Key = (TopicId, i32);
 
 /// The leaders that have recovered and that the controller has not heard of yet.
 #[derive(Default)]
-pub(super) struct LeaderRecovery {
-    waiting: Mutex<BTreeMap<Key, Arc<Partition>>>,
-    added: Notify,
-}
+pub(super) struct LeaderRecovery(Untold<Arc<Partition>>);
 
 impl LeaderRecovery {
     /// This broker holds the partition's log, and the image has the partition like this. What is not about a leader that
@@ -38,8 +25,7 @@ impl LeaderRecovery {
     pub(super) fn holds(&self, node_id: BrokerId, topic_id: TopicId, index: i32, partition: &Arc<Partition>) {
         let is_recovering = partition.leader_recovery_state == LeaderRecoveryState::Recovering;
         if is_recovering && partition.leader == Some(node_id) {
-            self.waiting.lock().insert((topic_id, index), Arc::clone(partition));
-            self.added.notify_one();
+            self.0.add((topic_id, index), Arc::clone(partition));
         }
     }
 
@@ -47,31 +33,18 @@ impl LeaderRecovery {
     /// that change says whether there is still something to tell.
     pub(super) async fn run(&self, controller: &ControllerHandle, node_id: BrokerId, epoch: &Arc<AtomicI64>) {
         loop {
-            let batch: BTreeMap<Key, Arc<Partition>> = {
-                let waiting = self.waiting.lock();
-                waiting.iter().take(BATCH_MAX).map(|(key, partition)| (*key, Arc::clone(partition))).collect()
-            };
+            let batch = self.0.batch();
             if batch.is_empty() {
-                self.added.notified().await;
+                self.0.added().await;
                 continue;
             }
             let request = request(&batch, node_id, epoch.load(Ordering::SeqCst));
             match controller.ask(request).await.and_then(|response| taken(&response)) {
-                Ok(()) => self.done(&batch),
+                Ok(()) => self.0.told(&batch, batch.keys()),
                 Err(error) => {
                     tracing::debug!(%error, "the controller does not hear of leaders that have recovered yet");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
-            }
-        }
-    }
-
-    /// Forgets what was told, unless it has changed meanwhile.
-    fn done(&self, batch: &BTreeMap<Key, Arc<Partition>>) {
-        let mut waiting = self.waiting.lock();
-        for (key, told) in batch {
-            if waiting.get(key) == Some(told) {
-                waiting.remove(key);
             }
         }
     }
@@ -122,32 +95,17 @@ mod tests {
         Partition { leader_recovery_state: LeaderRecoveryState::Recovering, ..assigned(leader_epoch) }
     }
 
-    fn waiting(recovery: &LeaderRecovery) -> Vec<(i32, i32)> {
-        recovery.waiting.lock().iter().map(|((_, index), one)| (*index, one.leader_epoch.0)).collect()
-    }
-
     #[test]
     fn only_leaders_that_recover_are_told_of() {
         let recovery = LeaderRecovery::default();
         recovery.holds(NODE, TOPIC, 0, &Arc::new(assigned(3)));
         recovery.holds(NODE, TOPIC, 1, &Arc::new(recovering(3)));
         recovery.holds(NODE, TOPIC, 2, &Arc::new(Partition { leader: None, ..recovering(3) }));
-        assert_eq!(waiting(&recovery), [(1, 3)]);
-        let batch = recovery.waiting.lock().clone();
+        let batch = recovery.0.batch();
+        assert_eq!(batch.keys().collect::<Vec<_>>(), [&(TOPIC, 1)]);
         let request = request(&batch, NODE, 9);
         let told = &request.topics[0].partitions[0];
         assert_eq!((told.partition_index, told.leader_epoch, told.leader_recovery_state), (1, 3, 0));
         assert_eq!(told.new_isr_with_epochs.len(), 1);
-    }
-
-    #[test]
-    fn an_election_while_the_controller_was_told_is_told_of_again() {
-        let recovery = LeaderRecovery::default();
-        recovery.holds(NODE, TOPIC, 0, &Arc::new(recovering(3)));
-        recovery.holds(NODE, TOPIC, 1, &Arc::new(recovering(3)));
-        let batch = recovery.waiting.lock().clone();
-        recovery.holds(NODE, TOPIC, 1, &Arc::new(recovering(4)));
-        recovery.done(&batch);
-        assert_eq!(waiting(&recovery), [(1, 4)]);
     }
 }

@@ -28,6 +28,7 @@ mod publisher;
 mod random;
 pub(crate) mod relocations;
 pub(crate) mod sessions;
+mod untold;
 mod waiters;
 
 use crate::api::{Api, Parts};

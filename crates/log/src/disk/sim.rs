@@ -1,8 +1,8 @@
 //! A disk in memory for tests: it forgets what was not synced when the power fails, and fails where it is told to.
 //!
 //! What a power failure leaves behind is decided by a number, so that every outcome can be had again ([`power`] says
-//! what may happen). A sync that fails is as [`RealDisk`](super::RealDisk) makes it: what it should have written is gone, and no
-//! later sync writes it.
+//! what may happen). A sync that fails is as [`RealDisk`](super::RealDisk) makes it: what it should have
+//! written is gone, and no later sync writes it.
 
 mod power;
 

@@ -1,5 +1,6 @@
 //! Compaction beside Kafka's: the same batches, compacted by both, leave the same records; each goes on with what the other
-//! one compacted. Likewise retention and deleted records. And what a broker makes of batches that are to be stored in another codec.
+//! one compacted. Likewise retention and deleted records. And what a broker makes of batches that are to be stored in
+//! another codec.
 //!
 //! Topics are not compacted while they are written (`min.cleanable.dirty.ratio=1`), and then all at once, so that how
 //! often each broker looks does not matter. Time in the batches decides when segments end.
