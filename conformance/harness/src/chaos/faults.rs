@@ -8,8 +8,8 @@ use std::{fs, thread};
 use anyhow::{Context, Result, bail, ensure};
 use ottla_protocol::error::ErrorCode;
 
-use super::load::{Produced, Single};
 use super::power::FaultFs;
+use super::single::{Produced, Single};
 use crate::broker::Broker;
 use crate::environment::Environment;
 use crate::jvm::Runner;

@@ -3,9 +3,11 @@
 //!
 //! One seed is one run. `acks=all` must lose nothing, `acks=1` nothing by a kill; what was read must stay.
 
+mod connection;
 mod faults;
 mod load;
 mod power;
+mod single;
 
 use std::fs;
 use std::path::{Path, PathBuf};
