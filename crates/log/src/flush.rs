@@ -41,33 +41,56 @@ impl Flush {
 
     /// Syncs. Takes as long as the disk does, and needs no lock.
     ///
-    /// A disk without room for the small files beside the batches fails nothing: recovery knows what they tell from the
-    /// batches. These are durable, only the recovery point stays where it is until a later flush has room.
-    ///
     /// # Errors
     /// What the disk says. Say it to [`Log::flushed`] in any case.
     pub fn run(&self) -> Result<(), LogError> {
+        self.write(true)
+    }
+
+    /// The same without the syncs: they are left to [`sync_all`](Flush::sync_all), one for the flushes of many logs.
+    ///
+    /// # Errors
+    /// What the disk says. Say it to [`Log::flushed`] in any case.
+    pub fn write_out(&self) -> Result<(), LogError> {
+        self.write(false)
+    }
+
+    /// Syncs the whole file system on which the log is, and so what was written out for other logs on it.
+    ///
+    /// # Errors
+    /// What the disk says, for all of them.
+    pub fn sync_all(&self) -> Result<(), LogError> {
+        let dir = self.shared.dir.path();
+        // The log's own directory may have another name by now.
+        let around = dir.parent().unwrap_or(&dir);
+        self.context.disk().sync_all(around).map_err(self.shared.dir.io("sync the file system of", around))
+    }
+
+    /// A disk without room for the small files beside the batches fails nothing: recovery knows what they tell from the
+    /// batches. These are durable, only the recovery point stays where it is until a later flush has room.
+    fn write(&self, sync: bool) -> Result<(), LogError> {
         let disk = self.context.disk();
         let dir = self.shared.dir.path();
         if let Some(topic_id) = self.topic_id {
-            let written = checkpoint::write_topic_id(disk, &dir, topic_id, true);
+            let written = checkpoint::write_topic_id(disk, &dir, topic_id, sync);
             self.if_there_is_room(written.map_err(self.shared.dir.io("write the topic id in", &dir)))?;
         }
         if let Some(epochs) = &self.epochs {
-            let written = checkpoint::write_epochs(disk, &dir, epochs, true);
+            let written = checkpoint::write_epochs(disk, &dir, epochs, sync);
             self.if_there_is_room(written.map_err(self.shared.dir.io("write the epochs in", &dir)))?;
         }
         for (segment, is_done) in &self.segments {
-            match self.sync_segment(segment, *is_done) {
+            match self.write_segment(segment, *is_done, sync) {
                 // Truncated or deleted since this flush was prepared, and removed.
                 Err(error) if segment.files.is_deleted() && error.is_not_found() => {}
                 other => other?,
             }
         }
-        if self.sync_dir {
+        if self.sync_dir && sync {
             disk.sync_dir(&dir).map_err(self.shared.dir.io("sync", &dir))?;
         }
         if self.sync_parent
+            && sync
             && let Some(parent) = dir.parent()
         {
             disk.sync_dir(parent).map_err(self.shared.dir.io("sync", parent))?;
@@ -75,13 +98,15 @@ impl Flush {
         Ok(())
     }
 
-    fn sync_segment(&self, segment: &Segment, is_done: bool) -> Result<(), LogError> {
+    fn write_segment(&self, segment: &Segment, is_done: bool, sync: bool) -> Result<(), LogError> {
         let files = &segment.files;
-        if segment.size() > 0 {
+        if sync && segment.size() > 0 {
             let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
             file.sync().map_err(files.io("sync", Kind::Log))?;
         }
-        segment.with_txn_index("sync", |index| index.sync())?;
+        if sync {
+            segment.with_txn_index("sync", |index| index.sync())?;
+        }
         if is_done {
             // In two steps: a full disk may refuse entries, which stay in memory; a sync that fails loses what it was
             // given.
@@ -90,7 +115,7 @@ impl Flush {
             self.if_there_is_room(stored)?;
             let stored = segment.time_index.finish(files, false).map_err(files.io("write", TimeEntry::KIND));
             self.if_there_is_room(stored)?;
-            if !self.is_partial.load(Ordering::Relaxed) {
+            if sync && !self.is_partial.load(Ordering::Relaxed) {
                 segment.offset_index.finish(files, true).map_err(files.io("sync", OffsetEntry::KIND))?;
                 segment.time_index.finish(files, true).map_err(files.io("sync", TimeEntry::KIND))?;
             }

@@ -2,11 +2,13 @@
 //!
 //! A partition that wants a flush is queued; a thread takes it, lets the disk make it durable and tells the partition.
 //! Partitions are flushed side by side, because the file system's journal makes one commit of fsyncs that wait together:
-//! `docs/decisions/many-files-one-commit.md` has the figures. There are threads only while there is something to do.
+//! `docs/decisions/many-files-one-commit.md` has the figures. When very many wait, one sync of the whole file system is for
+//! all of them. There are threads only while there is something to do.
 
 use super::clock;
 use super::dir_state::DirState;
-use super::partition::Partition;
+use super::partition::{Flushing, Partition};
+use ottla_log::LogError;
 use ottla_protocol::ErrorCode;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
@@ -17,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// Files of one directory that are synced at the same time.
 const THREADS_MAX: usize = 16;
+/// From so many waiting partitions on the file system is synced as a whole. Below it that may be dear: others' files are
+/// on it too.
+pub(super) const SYNC_ALL_MIN: usize = 128;
 /// A disk whose fsync takes longer is stuck, until it is done. A healthy one is done ten times over by then.
 const STUCK_MS: u64 = 500;
 /// How long a thread without work stays.
@@ -42,17 +47,41 @@ struct Queue {
     idle: usize,
     /// When the flushes that run began, in ticks of the clock.
     flushing: Vec<u64>,
+    /// While there is one, nothing is taken from the queue.
+    holds: usize,
     /// Threads are not started: a test flushes when it says so.
     is_by_hand: bool,
+}
+
+/// As long as it lives, the flusher of a directory only collects.
+pub(super) struct Hold(Arc<DirState>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.flusher.queue.lock().holds -= 1;
+        Flusher::start(&self.0);
+    }
 }
 
 impl Flusher {
     /// Queues a partition that is not queued.
     pub(super) fn queue(dir: &Arc<DirState>, partition: Arc<Partition>) {
+        dir.flusher.queue.lock().waiting.push_back(partition);
+        Flusher::start(dir);
+    }
+
+    /// Has everything collected that is queued from now on: whoever opens many partitions waits for one sync of all of them
+    /// when it is done, not for the disk meanwhile.
+    pub(super) fn hold(dir: &Arc<DirState>) -> Hold {
+        dir.flusher.queue.lock().holds += 1;
+        Hold(Arc::clone(dir))
+    }
+
+    /// Sees to it that there are threads for what is queued.
+    fn start(dir: &Arc<DirState>) {
         let this = &dir.flusher;
         let mut queue = this.queue.lock();
-        queue.waiting.push_back(partition);
-        if queue.is_by_hand {
+        if queue.is_by_hand || queue.holds > 0 || queue.waiting.is_empty() {
             return;
         }
         let needs_thread = queue.waiting.len() > queue.idle && queue.threads < THREADS_MAX;
@@ -143,11 +172,11 @@ fn run(dir: &DirState) {
     let Flusher { queue, arrived, .. } = &dir.flusher;
     let mut queue = queue.lock();
     loop {
-        if let Some(partition) = queue.waiting.pop_front() {
+        let taken = queue.take();
+        if !taken.is_empty() {
             let began = dir.flusher.began(&mut queue);
             drop(queue);
-            flush(dir, &partition);
-            drop(partition);
+            flush(dir, taken);
             queue = dir.flusher.queue.lock();
             dir.flusher.ended(&mut queue, began);
             continue;
@@ -162,17 +191,48 @@ fn run(dir: &DirState) {
     }
 }
 
-/// Flushes one partition. After a failure of the disk it is not known what the kernel kept of the data, and another sync
-/// would not tell: so none is asked for, of no partition of the directory, and who waits hears the truth.
-fn flush(dir: &DirState, partition: &Arc<Partition>) {
+impl Queue {
+    /// What one thread flushes next.
+    fn take(&mut self) -> Vec<Arc<Partition>> {
+        let count = match self.waiting.len() {
+            _ if self.holds > 0 => 0,
+            many if many >= SYNC_ALL_MIN => many,
+            few => few.min(1),
+        };
+        self.waiting.drain(..count).collect()
+    }
+}
+
+/// Flushes partitions. After a failure of the disk it is not known what the kernel kept of the data, and another sync would
+/// not tell: so none is asked for, of no partition of the directory, and who waits hears the truth.
+fn flush(dir: &DirState, partitions: Vec<Arc<Partition>>) {
+    let mut begun = Vec::with_capacity(partitions.len());
+    for partition in partitions.iter().take_while(|_| dir.is_online()) {
+        match partition.begin_flush() {
+            Ok(flushing) => begun.push(flushing),
+            Err(error) => dir.fail(&error),
+        }
+    }
     if dir.is_online()
-        && let Err(error) = partition.flush()
+        && let Err(error) = write(&begun)
     {
         dir.fail(&error);
     }
+    let is_durable = dir.is_online();
+    begun.into_iter().for_each(|flushing| flushing.end(is_durable));
     if !dir.is_online() {
-        partition.fail(ErrorCode::KafkaStorageError);
+        partitions.iter().for_each(|partition| partition.fail(ErrorCode::KafkaStorageError));
     }
+}
+
+/// Makes everything durable.
+fn write(begun: &[Flushing]) -> Result<(), LogError> {
+    let with_work: Vec<_> = begun.iter().filter(|flushing| flushing.has_work()).collect();
+    let Some(first) = with_work.first().filter(|_| with_work.len() >= SYNC_ALL_MIN) else {
+        return with_work.iter().try_for_each(|flushing| flushing.run());
+    };
+    with_work.iter().try_for_each(|flushing| flushing.write_out())?;
+    first.sync_all()
 }
 
 #[cfg(test)]
@@ -184,9 +244,11 @@ impl Flusher {
 
     /// Flushes what is queued now.
     pub(in crate::node) fn flush_queued(dir: &DirState) {
-        let queued = std::mem::take(&mut dir.flusher.queue.lock().waiting);
-        for partition in queued {
-            flush(dir, &partition);
+        let mut left = dir.flusher.len();
+        while left > 0 {
+            let taken = dir.flusher.queue.lock().take();
+            left -= taken.len();
+            flush(dir, taken);
         }
     }
 

@@ -12,6 +12,7 @@ mod removals;
 mod tests;
 
 use super::dir_state::{DirState, Failures};
+use super::flusher::{Flusher, Hold};
 use super::partitions::{CheckpointLine, Partitions};
 use claim::Found;
 use found::{FoundLogs, lock_all, look, make_ready, new_cluster_id};
@@ -199,6 +200,11 @@ impl LogDirs {
         let dirs = self.dirs.lock();
         let usable = dirs.iter().filter(|dir| dir.holds_partitions && dir.state.is_online());
         usable.map(|dir| dir.state.id()).collect()
+    }
+
+    /// Until the answer is dropped, flushes are only collected, for as few syncs as possible.
+    pub(super) fn hold_flushes(&self) -> Vec<Hold> {
+        self.dirs.lock().iter().map(|dir| Flusher::hold(&dir.state)).collect()
     }
 
     /// Absolute paths of the directories that hold partitions.

@@ -303,6 +303,7 @@ impl Publisher {
     fn open_all(&self, new: &[New]) -> Vec<Result<Arc<Partition>, LogError>> {
         let per_dir = self.config.current().log.num_recovery_threads_per_data_dir;
         let threads = usize::try_from(per_dir).unwrap_or(1) * self.log_dirs.directory_ids().len();
+        let _together = self.log_dirs.hold_flushes();
         in_parallel(new, threads, |new| self.opener.open(&new.place, &new.settings, &new.assigned))
     }
 

@@ -4,15 +4,12 @@
 use super::LogDirs;
 use crate::node::clock;
 use crate::node::dir_state::DirState;
+use crate::node::flusher::SYNC_ALL_MIN;
 use crate::node::parallel::in_parallel;
 use crate::node::partition::Partition;
 use ottla_log::LogError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// From so many changed partitions on the file system is synced as a whole. Below it that may be dear: others' files are
-/// on it too.
-const SYNC_ALL_MIN: usize = 128;
 
 impl LogDirs {
     /// Closes partitions; gives the indexes of directories where that failed.

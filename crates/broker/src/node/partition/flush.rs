@@ -68,46 +68,44 @@ impl Partition {
         }
     }
 
-    /// Flushes, on a thread of the flusher, which took it from its queue. The disk is waited for without the lock.
+    /// Begins a flush, on a thread of the flusher, which took the partition from its queue.
     ///
     /// # Errors
-    /// What the disk says: nothing of this directory may be trusted any more.
-    pub(in crate::node) fn flush(self: &Arc<Self>) -> Result<(), LogError> {
+    /// A flush before it has failed.
+    pub(in crate::node) fn begin_flush(self: &Arc<Self>) -> Result<Flushing, LogError> {
         self.flush.begin();
-        let result = self.flush_once();
-        if self.flush.end() && result.is_ok() {
-            Flusher::queue(&self.dir(), Arc::clone(self));
-        }
-        result
-    }
-
-    fn flush_once(self: &Arc<Self>) -> Result<(), LogError> {
         let prepared = {
             let mut state = self.state.lock();
-            if state.is_deleted {
-                return Ok(());
-            }
-            state.log.prepare_flush()?
+            if state.is_deleted { Ok(None) } else { state.log.prepare_flush() }
         };
-        let result = prepared.as_ref().map_or(Ok(()), ottla_log::Flush::run);
+        match prepared {
+            Ok(flush) => Ok(Flushing { partition: Arc::clone(self), flush }),
+            Err(error) => {
+                self.flush.end();
+                Err(error)
+            }
+        }
+    }
+
+    fn end_flush(self: &Arc<Self>, flush: Option<&ottla_log::Flush>, is_durable: bool) {
         let now_ms = clock::now_ms();
         self.locked(|state| {
             if state.is_deleted {
-                // Its files have other names by now, or are gone; nobody waits for them.
-                return Ok(());
+                // Nobody waits for it any more.
+                return;
             }
-            let offset = match &prepared {
-                Some(flush) => state.log.flushed(flush, result.is_ok(), now_ms),
+            let offset = match flush {
+                Some(flush) => state.log.flushed(flush, is_durable, now_ms),
                 None => state.log.recovery_point(),
             };
-            result?;
             // After another's failure the kernel may call clean what it never wrote.
-            if !self.is_online() {
-                return Ok(());
+            if is_durable && self.is_online() {
+                self.on_flushed(state, offset, now_ms);
             }
-            self.on_flushed(state, offset, now_ms);
-            Ok(())
-        })
+        });
+        if self.flush.end() && is_durable {
+            Flusher::queue(&self.dir(), Arc::clone(self));
+        }
     }
 
     /// Everything below the offset survives a power failure.
@@ -128,6 +126,57 @@ impl Partition {
             waiter.wake();
         }
         self.waiters.wake();
+    }
+}
+
+/// A flush of one partition that has begun, and has to be ended. The disk is waited for without the partition's lock.
+pub(in crate::node) struct Flushing {
+    partition: Arc<Partition>,
+    /// What there is to write, if anything.
+    flush: Option<ottla_log::Flush>,
+}
+
+impl Flushing {
+    /// Whether there is anything to write.
+    pub(in crate::node) fn has_work(&self) -> bool {
+        self.flush.is_some()
+    }
+
+    /// Makes everything durable, by itself.
+    ///
+    /// # Errors
+    /// What the disk says: nothing of this directory may be trusted any more.
+    pub(in crate::node) fn run(&self) -> Result<(), LogError> {
+        self.act(ottla_log::Flush::run)
+    }
+
+    /// Writes everything for [`sync_all`](Self::sync_all), which is for all that were written out before.
+    ///
+    /// # Errors
+    /// As of [`run`](Self::run).
+    pub(in crate::node) fn write_out(&self) -> Result<(), LogError> {
+        self.act(ottla_log::Flush::write_out)
+    }
+
+    /// See [`write_out`](Self::write_out).
+    ///
+    /// # Errors
+    /// As of [`run`](Self::run).
+    pub(in crate::node) fn sync_all(&self) -> Result<(), LogError> {
+        self.flush.as_ref().map_or(Ok(()), ottla_log::Flush::sync_all)
+    }
+
+    fn act(&self, act: impl FnOnce(&ottla_log::Flush) -> Result<(), LogError>) -> Result<(), LogError> {
+        match self.flush.as_ref().map_or(Ok(()), act) {
+            // Its files have other names by now, or are gone.
+            Err(_) if self.partition.state.lock().is_deleted => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The disk has everything, or has failed; then nothing of its directory may be trusted any more.
+    pub(in crate::node) fn end(self, is_durable: bool) {
+        self.partition.end_flush(self.flush.as_ref(), is_durable);
     }
 }
 

@@ -28,6 +28,7 @@ use super::waiters::Waiters;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use commit::Waits;
 use flush::FlushState;
+pub(in crate::node) use flush::Flushing;
 use ottla_config::{CompressionType, TimestampType, TopicSettings};
 use ottla_log::{FileRegion, Log, LogConfig, LogError, LogReader, RollFacts};
 use ottla_protocol::records::{

@@ -78,6 +78,39 @@ fn many_requests_share_one_fsync_and_are_told_in_order() {
 }
 
 #[test]
+fn very_many_partitions_share_one_sync() {
+    let story = Story::new(&[]);
+    let others: Vec<_> = (1..128).map(|index| story.world.partition_of(index, 0)).collect();
+    let partitions = || others.iter().chain([&story.partition]);
+    for sequence in 0..2 {
+        for partition in partitions() {
+            assert_eq!(append(partition, sequence, -1, &story.told), Ok(true));
+        }
+        assert_eq!(story.flush(), 1, "new files too");
+        assert_eq!(story.told.take(), vec![(sequence, Ok(())); 128]);
+    }
+    let rebooted = Story::on(story.disk.after_power_failure(1), &[]);
+    let again: Vec<_> = (1..128).map(|index| rebooted.world.partition_of(index, 0)).collect();
+    rebooted.flush();
+    for (index, partition) in again.iter().chain([&rebooted.partition]).enumerate() {
+        assert_eq!(ask(partition, LATEST), 2, "of partition {index}");
+    }
+}
+
+#[test]
+fn a_failed_sync_of_very_many_partitions_is_told_to_all_of_them() {
+    let story = Story::new(&[]);
+    let others: Vec<_> = (1..128).map(|index| story.world.partition_of(index, 0)).collect();
+    for partition in others.iter().chain([&story.partition]) {
+        assert_eq!(append(partition, 0, -1, &story.told), Ok(true));
+    }
+    story.disk.inject(Fault::once(Op::Sync, "/data", ErrorKind::Other));
+    story.flush();
+    assert_eq!(story.told.take(), vec![(0, Err(OFFLINE)); 128]);
+    assert!(!story.partition.is_online());
+}
+
+#[test]
 fn what_is_not_on_the_disk_is_not_seen() {
     let story = Story::new(&[]);
     let woken = Arc::new(Notify::new());
