@@ -32,6 +32,7 @@ pub fn main_class(tool: &str) -> Result<&'static str> {
         "kafka-log-dirs" => "org.apache.kafka.tools.LogDirsCommand",
         "kafka-producer-perf-test" => "org.apache.kafka.tools.ProducerPerformance",
         "kafka-consumer-perf-test" => "org.apache.kafka.tools.ConsumerPerformance",
+        "kafka-e2e-latency" => "org.apache.kafka.tools.EndToEndLatency",
         other => bail!("no main class known for {other}"),
     })
 }

@@ -26,7 +26,7 @@ mod record;
 pub use client::{Client, CoordinatorKind, Target};
 pub use config::{ClientConfig, Properties};
 pub use connection::Connection;
-pub use consumer::{Assignor, Consumer, ConsumerConfig, IsolationLevel, OffsetReset};
+pub use consumer::{Assignor, Consumer, ConsumerConfig, IsolationLevel, OffsetReset, Rebalance};
 pub use error::{Error, Result};
 pub use metadata::{Metadata, Node, PartitionMetadata, TopicMetadata};
 pub use producer::{Delivery, Producer, ProducerConfig, partition_for_key};

@@ -53,6 +53,21 @@ pub const TOOLS: &[Tool] = &[
     },
     Tool { name: "log-dirs", about: "tell about the log directories of brokers", run: crate::log_dirs::run },
     Tool { name: "dump-log", about: "print what is in the files of logs", run: crate::dump_log::run },
+    Tool {
+        name: "producer-perf-test",
+        about: "measure how fast records can be produced",
+        run: crate::producer_perf_test::run,
+    },
+    Tool {
+        name: "consumer-perf-test",
+        about: "measure how fast records can be consumed",
+        run: crate::consumer_perf_test::run,
+    },
+    Tool {
+        name: "e2e-latency",
+        about: "measure how long a record takes from producer to consumer",
+        run: crate::e2e_latency::run,
+    },
     Tool { name: "storage", about: "format log directories and tell about them", run: crate::storage::run },
 ];
 

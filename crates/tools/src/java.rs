@@ -115,6 +115,27 @@ pub(crate) fn double_to_string(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// `String.format("%.Nf", value)`: the shortest decimal that is read back as the value, rounded half up.
+pub(crate) fn fixed(value: f64, digits: usize) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() { String::from("NaN") } else { double_to_string(value) };
+    }
+    let text = value.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    if fraction.len() <= digits {
+        let point = if digits > 0 { "." } else { "" };
+        return format!("{whole}{point}{fraction:0<digits$}");
+    }
+    // The digits that stay, as one number; there are no doubles with more of them before the point and some behind.
+    let kept: u128 = format!("{}{}", whole.trim_start_matches('-'), &fraction[..digits]).parse().unwrap_or(0);
+    let rounded = kept + u128::from(fraction.as_bytes()[digits] >= b'5');
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let padded = format!("{rounded:0>width$}", width = digits + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - digits);
+    let point = if digits > 0 { "." } else { "" };
+    format!("{sign}{whole}{point}{fraction}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +185,21 @@ mod tests {
         check(0.0001, "1.0E-4");
         check(0.0, "0.0");
         check(f64::INFINITY, "Infinity");
+    }
+
+    #[test]
+    fn numbers_with_so_many_digits_are_rounded_half_up() {
+        let check = |value: f64, digits: usize, expected: &str| assert_eq!(fixed(value, digits), expected);
+        check(0.125, 2, "0.13");
+        check(2.5, 0, "3");
+        check(1.005, 2, "1.01");
+        check(-0.045, 2, "-0.05");
+        check(9.999, 2, "10.00");
+        check(0.04, 1, "0.0");
+        check(12.0, 3, "12.000");
+        check(1e15, 1, "1000000000000000.0");
+        check(f64::NAN, 2, "NaN");
+        check(f64::INFINITY, 2, "Infinity");
     }
 
     #[test]

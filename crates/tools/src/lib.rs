@@ -8,15 +8,18 @@
 
 mod admin;
 mod broker_api_versions;
+mod client_metrics;
 mod cluster;
 mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod consumer_perf_test;
 pub mod context;
 mod delete_records;
 pub mod dispatch;
 mod dump_log;
+mod e2e_latency;
 pub mod failure;
 mod get_offsets;
 mod groups;
@@ -26,6 +29,7 @@ mod log;
 mod log_dirs;
 mod metadata_quorum;
 pub mod options;
+mod producer_perf_test;
 mod settings;
 mod short;
 mod signals;

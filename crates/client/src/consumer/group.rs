@@ -2,9 +2,9 @@
 
 use super::assignor::{Assignor, Topics};
 use super::membership::{Joined, Joining, heartbeats, partition_counts};
-use super::{Consumer, Event, MemberState, Subscription};
+use super::{Consumer, Event, MemberState, Rebalance, Subscription};
 use crate::producer::TRIES_BEFORE_A_WORD;
-use crate::{Client, Error, Result};
+use crate::{Client, Error, Result, TopicPartition};
 use bytestring::ByteString;
 use ottla_protocol::ErrorCode;
 use regex::Regex;
@@ -60,8 +60,16 @@ impl Consumer {
     }
 
     fn give_up_partitions(&mut self) {
+        let held = self.assignment();
         self.positions.assign(&[]);
         self.fetched.clear();
+        self.tell_revoked(held);
+    }
+
+    fn tell_revoked(&mut self, partitions: Vec<TopicPartition>) {
+        if let Some(listener) = self.member.listener.as_mut().filter(|_| !partitions.is_empty()) {
+            listener(Rebalance::Revoked(partitions));
+        }
     }
 
     pub(super) fn on_joined(&mut self, joined: Result<Joined>) -> Result<()> {
@@ -82,11 +90,17 @@ impl Consumer {
             joined.partitions
         );
         // What another member gets is to be let go first: that is a rebalance of its own (KIP-429).
-        let gone = self.positions.partitions().any(|held| !joined.partitions.contains(held));
-        if gone {
+        let (held, gone): (Vec<_>, Vec<_>) =
+            self.assignment().into_iter().partition(|held| joined.partitions.contains(held));
+        if !gone.is_empty() {
             self.rejoin();
         }
         self.positions.assign(&joined.partitions);
+        self.tell_revoked(gone);
+        if let Some(listener) = &mut self.member.listener {
+            let is_new = |partition: &TopicPartition| !held.contains(partition);
+            listener(Rebalance::Assigned(joined.partitions.into_iter().filter(is_new).collect()));
+        }
         self.next_commit = Instant::now() + self.config.auto_commit_interval;
         let (client, config) = (self.client.clone(), Arc::clone(&self.config));
         let (me, pulse) = (self.member.me.clone(), Arc::clone(&self.member.pulse));

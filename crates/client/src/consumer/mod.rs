@@ -57,6 +57,17 @@ pub struct Consumer {
     tasks: JoinSet<Event>,
 }
 
+/// What a rebalance of the group does to a member's partitions; Java's `ConsumerRebalanceListener` is told the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rebalance {
+    /// These are its own no more.
+    Revoked(Vec<TopicPartition>),
+    /// These are its own from now on; possibly none.
+    Assigned(Vec<TopicPartition>),
+}
+
+type RebalanceListener = Box<dyn FnMut(Rebalance) + Send>;
+
 enum Subscription {
     /// The user names partitions, if any.
     Manual,
@@ -74,6 +85,8 @@ struct Member {
     topics: Vec<ByteString>,
     /// What we went by when we were the leader.
     led: Option<Topics>,
+    /// Who is told what becomes of the partitions.
+    listener: Option<RebalanceListener>,
     /// The id as soon as the coordinator has given one, also during the first join.
     member_id: Arc<Mutex<ByteString>>,
 }
@@ -121,6 +134,7 @@ impl Consumer {
                 heartbeat: None,
                 topics: Vec::new(),
                 led: None,
+                listener: None,
                 member_id: Arc::default(),
             },
             next_commit: Instant::now() + config.auto_commit_interval,
@@ -147,6 +161,11 @@ impl Consumer {
         self.subscription = Subscription::Pattern(regex);
         self.rejoin();
         Ok(())
+    }
+
+    /// From now on `listener` is told, inside of [`Consumer::poll`], what rebalances do.
+    pub fn on_rebalance(&mut self, listener: impl FnMut(Rebalance) + Send + 'static) {
+        self.member.listener = Some(Box::new(listener));
     }
 
     fn needs_group(&self) -> Result<()> {

@@ -51,7 +51,7 @@ pub(crate) fn run(words: &[String], cx: &mut Context<'_>) -> i32 {
 }
 
 /// A number for the name of a group that nobody else has.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
 }

@@ -77,6 +77,14 @@ impl Opt {
         Opt::new(name, Value::Optional("String", what), help)
     }
 
+    /// The same option, whose value may be left out.
+    pub const fn or_alone(self) -> Opt {
+        match self.value {
+            Value::Required(kind, what) => Opt { value: Value::Optional(kind, what), ..self },
+            Value::None | Value::Optional(..) => self,
+        }
+    }
+
     /// The value of an absent option.
     pub const fn or(self, default: &'static str) -> Opt {
         Opt { default: Some(default), ..self }

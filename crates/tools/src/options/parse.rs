@@ -52,8 +52,14 @@ impl Arguments {
                     rest.next();
                     Some(next.ok_or(OptionError::MissingArgument(option.name))?.clone())
                 }
-                (Value::Optional(..), None) => {
-                    let value = next.filter(|next| next.as_str() == "-" || !next.starts_with('-'));
+                (Value::Optional(kind, _), None) => {
+                    // A negative number is no option where a number is looked for.
+                    let is_value = |next: &&String| {
+                        next.as_str() == "-"
+                            || !next.starts_with('-')
+                            || *kind != "String" && next.parse::<i64>().is_ok()
+                    };
+                    let value = next.filter(is_value);
                     if value.is_some() {
                         rest.next();
                     }

@@ -124,7 +124,7 @@ fn execute(words: &[String], cx: &mut Context<'_>) -> Result<i32, Failure> {
 }
 
 /// A new id, with the version and variant bits of a random UUID.
-fn random_uuid() -> Uuid {
+pub(crate) fn random_uuid() -> Uuid {
     // The keys of a new hasher come from the system's generator.
     let half = || RandomState::new().hash_one(std::process::id()).to_be_bytes();
     loop {

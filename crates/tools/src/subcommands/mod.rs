@@ -1,4 +1,5 @@
-//! Options of those of Kafka's tools that have sub-commands: `kafka-storage`, `kafka-cluster`, `kafka-metadata-quorum`.
+//! Options of those of Kafka's tools that have sub-commands (`kafka-storage`, `kafka-cluster`, `kafka-metadata-quorum`),
+//! and of `kafka-producer-perf-test`, which has none.
 //!
 //! They are read by another library than the rest of Kafka's tools, and it differs in everything: flags have short
 //! forms and may be abbreviated, so may sub-commands; help goes to standard output; complaints go to standard error
@@ -25,7 +26,7 @@ pub struct Parser {
     pub flags: &'static [Flag],
     /// Groups that flags belong to, by their index.
     pub groups: &'static [Group],
-    /// Sub-commands, of which one must be given; empty for a sub-command.
+    /// Sub-commands, of which one must be given; empty for a sub-command, and for a tool that has none.
     pub commands: &'static [Parser],
 }
 
@@ -36,6 +37,8 @@ pub struct Flag {
     pub names: &'static [&'static str],
     /// What it takes.
     pub takes: Takes,
+    /// What stands for its value in the help text; made from its name if there is none.
+    pub placeholder: Option<&'static str>,
     /// Whether it must be given.
     pub required: bool,
     /// Index of its group.
@@ -51,8 +54,14 @@ pub enum Takes {
     Nothing,
     /// A text; a later one wins, unless the tool asks for all.
     Text,
+    /// One text or several; those of its last appearance count.
+    Texts,
     /// A 32-bit number.
     Integer,
+    /// A 64-bit number.
+    Long,
+    /// A number with a fraction.
+    Double,
 }
 
 /// Flags that belong together.
@@ -68,19 +77,43 @@ pub enum Group {
 }
 
 impl Flag {
+    const fn new(names: &'static [&'static str], takes: Takes, help: &'static str) -> Flag {
+        Flag { names, takes, placeholder: None, required: false, group: None, help }
+    }
+
     /// A flag without a value.
     pub const fn switch(names: &'static [&'static str], help: &'static str) -> Flag {
-        Flag { names, takes: Takes::Nothing, required: false, group: None, help }
+        Flag::new(names, Takes::Nothing, help)
     }
 
     /// A flag with a text.
     pub const fn text(names: &'static [&'static str], help: &'static str) -> Flag {
-        Flag { names, takes: Takes::Text, required: false, group: None, help }
+        Flag::new(names, Takes::Text, help)
     }
 
     /// A flag with a 32-bit number.
     pub const fn integer(names: &'static [&'static str], help: &'static str) -> Flag {
-        Flag { names, takes: Takes::Integer, required: false, group: None, help }
+        Flag::new(names, Takes::Integer, help)
+    }
+
+    /// A flag with a 64-bit number.
+    pub const fn long(names: &'static [&'static str], help: &'static str) -> Flag {
+        Flag::new(names, Takes::Long, help)
+    }
+
+    /// A flag with a number that may have a fraction.
+    pub const fn double(names: &'static [&'static str], help: &'static str) -> Flag {
+        Flag::new(names, Takes::Double, help)
+    }
+
+    /// A flag with one text or several.
+    pub const fn texts(names: &'static [&'static str], help: &'static str) -> Flag {
+        Flag::new(names, Takes::Texts, help)
+    }
+
+    /// The same flag with another placeholder for its value.
+    pub const fn called(self, placeholder: &'static str) -> Flag {
+        Flag { placeholder: Some(placeholder), ..self }
     }
 
     /// The same flag, which must be given.
@@ -100,6 +133,12 @@ impl Flag {
 }
 
 impl Parser {
+    /// What a tool says that found by itself that the command line makes no sense.
+    pub fn refuse(&'static self, message: &str, cx: &mut Context<'_>) -> Failure {
+        let text = usage::refusal(self, None, message, &[]);
+        write!(cx.err, "{text}").map_or_else(Failure::from, |()| Failure::Exit(1))
+    }
+
     /// Reads the words after the tool's name. What cannot be read is said on standard error, exit code 1; help goes to
     /// standard output, and the tool ends with `help_exit_code`: Kafka's tools do not agree on it.
     pub fn parse(

@@ -5,7 +5,7 @@ use super::{Flag, Group, Parser, Takes};
 /// A parsed command line. Asking for a flag that is not in the table is a bug and panics.
 #[derive(Debug)]
 pub struct Matches {
-    /// The sub-command.
+    /// The sub-command; nothing for a tool that has none.
     pub command: &'static str,
     parsers: [&'static Parser; 2],
     found: Vec<(&'static Flag, Option<String>)>,
@@ -45,6 +45,11 @@ impl Matches {
 
     /// The flag's last value as a number; parsing has made sure that it is one.
     pub fn integer(&self, name: &str) -> Option<i32> {
+        self.number(name)
+    }
+
+    /// The same of any type.
+    pub fn number<N: std::str::FromStr>(&self, name: &str) -> Option<N> {
         self.text(name).and_then(|value| value.parse().ok())
     }
 
@@ -54,25 +59,21 @@ impl Matches {
     }
 }
 
-/// Reads the words of a tool that has sub-commands.
+/// Reads the words of a tool.
 pub(super) fn parse(tool: &'static Parser, words: &[String]) -> Result<Matches, Stop> {
     let mut reading = Reading { words, at: 0, found: Vec::new(), missing: None };
-    let command = reading.flags(tool, None)?;
-    let Some(word) = command else {
+    let word = reading.flags(tool, None)?;
+    if tool.commands.is_empty() {
+        return reading.finish(tool, None);
+    }
+    let Some(word) = word else {
         return Err(refused(None, "too few arguments".to_string()));
     };
     reading.check_required(tool, None);
     let command = find_command(tool, word)?;
     reading.at += 1;
-    if reading.flags(command, Some(command))?.is_some() {
-        let rest = words[reading.at..].join(" ");
-        return Err(refused(Some(command), format!("unrecognized arguments: '{rest}'")));
-    }
-    reading.check_required(command, Some(command));
-    match reading.missing {
-        Some(missing) => Err(missing),
-        None => Ok(Matches { command: command.name, parsers: [command, tool], found: reading.found }),
-    }
+    reading.flags(command, Some(command))?;
+    reading.finish(tool, Some(command))
 }
 
 struct Reading<'w> {
@@ -84,6 +85,24 @@ struct Reading<'w> {
 }
 
 impl<'w> Reading<'w> {
+    /// After the last flag nothing may be left or missing.
+    fn finish(mut self, tool: &'static Parser, command: Option<&'static Parser>) -> Result<Matches, Stop> {
+        if self.at < self.words.len() {
+            let rest = self.words[self.at..].join(" ");
+            return Err(refused(command, format!("unrecognized arguments: '{rest}'")));
+        }
+        let parser = command.unwrap_or(tool);
+        self.check_required(parser, command);
+        match self.missing {
+            Some(missing) => Err(missing),
+            None => Ok(Matches {
+                command: command.map_or("", |command| command.name),
+                parsers: [parser, tool],
+                found: self.found,
+            }),
+        }
+    }
+
     /// Reads flags up to the next word that is none.
     fn flags(
         &mut self,
@@ -166,6 +185,9 @@ impl<'w> Reading<'w> {
     ) -> Result<(), Stop> {
         let complain = |text: String| refused(command, format!("argument {}: {text}", flag.text_name()));
         self.check_exclusive(parser, command, flag)?;
+        if (flag.takes, joined) == (Takes::Texts, None) {
+            return self.take_texts(flag, complain);
+        }
         let value = match (flag.takes, joined) {
             (Takes::Nothing, None) => None,
             (Takes::Nothing, Some(value)) => {
@@ -179,13 +201,26 @@ impl<'w> Reading<'w> {
                 Some(next.clone())
             }
         };
-        if let (Takes::Integer, Some(value)) = (flag.takes, &value)
-            && value.parse::<i32>().is_err()
+        if let Some(value) = &value
+            && let Some(kind) = unreadable(flag.takes, value)
         {
-            let text = format!("could not convert '{value}' to Integer (For input string: \"{value}\")");
+            let text = format!("could not convert '{value}' to {kind} (For input string: \"{value}\")");
             return Err(complain(text));
         }
         self.found.push((flag, value));
+        Ok(())
+    }
+
+    /// Every word up to the next flag; an earlier appearance of the flag does not count.
+    fn take_texts(&mut self, flag: &'static Flag, complain: impl Fn(String) -> Stop) -> Result<(), Stop> {
+        let count = self.words[self.at..].iter().take_while(|word| !is_flag(word)).count();
+        if count == 0 {
+            return Err(complain("expected 1 argument(s)".to_string()));
+        }
+        self.found.retain(|(found, _)| !std::ptr::eq(*found, flag));
+        let texts = self.words[self.at..self.at + count].iter();
+        self.found.extend(texts.map(|text| (flag, Some(text.clone()))));
+        self.at += count;
         Ok(())
     }
 
@@ -243,6 +278,17 @@ impl<'w> Reading<'w> {
             }
         }
     }
+}
+
+/// The type that a value should have and has not.
+fn unreadable(takes: Takes, value: &str) -> Option<&'static str> {
+    let (kind, is_read) = match takes {
+        Takes::Nothing | Takes::Text | Takes::Texts => return None,
+        Takes::Integer => ("Integer", value.parse::<i32>().is_ok()),
+        Takes::Long => ("Long", value.parse::<i64>().is_ok()),
+        Takes::Double => ("Double", value.parse::<f64>().is_ok()),
+    };
+    (!is_read).then_some(kind)
 }
 
 enum Resolved {

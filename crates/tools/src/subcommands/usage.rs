@@ -79,10 +79,16 @@ fn usage(tool: &Parser, command: Option<&Parser>) -> String {
         words.push("...".to_string());
     }
 
-    let start = format!("usage: {}", tool.name);
-    let indent = " ".repeat(start.len());
-    let mut width = start.len();
-    let mut text = start;
+    let mut text = format!("usage: {}", tool.name);
+    let mut width = text.len();
+    let mut indent = " ".repeat(width);
+    let longest = words.iter().map(String::len).max().unwrap_or_default();
+    // Where a word has no room beside the name, all begin below it.
+    if command.is_none() && tool.commands.is_empty() && width + 1 + longest > WIDTH {
+        indent = " ".repeat("usage:".len());
+        width = indent.len();
+        write!(text, "\n{indent}").expect(STRING);
+    }
     for (index, word) in words.iter().enumerate() {
         if index > 0 && width + word.len() + 1 > WIDTH {
             write!(text, "\n{indent}").expect(STRING);
@@ -152,7 +158,12 @@ fn title(flag: &Flag) -> String {
 fn placeholder(flag: &Flag) -> Option<String> {
     let long = flag.names.iter().find(|name| name.starts_with("--")).unwrap_or(&flag.names[0]);
     let name = long.trim_start_matches('-').replace('-', "_").to_uppercase();
-    (flag.takes != Takes::Nothing).then_some(name)
+    let name = flag.placeholder.map_or(name, str::to_string);
+    match flag.takes {
+        Takes::Nothing => None,
+        Takes::Texts => Some(format!("{name} [{name} ...]")),
+        _ => Some(name),
+    }
 }
 
 fn help_entry(text: &mut String, title: &str, help: &str) {

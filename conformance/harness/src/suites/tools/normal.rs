@@ -18,6 +18,21 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"(HighWatermark|MaxFollowerLag|MaxFollowerLagTimeMs|LeaderEpoch):(\s+)-?\d+", "$1:$2<number>"),
         (r#""directoryId": "[^"]*""#, r#""directoryId": "<id>""#),
         (r"\b\d{13}\b", "<time>"),
+        // What the tools that measure have measured, with as many digits behind the point as there are.
+        (r"\d+\.\d{6} records/sec", "<.6> records/sec"),
+        (r"\d+\.\d records/sec", "<.1> records/sec"),
+        (r"\d+\.\d\d MB/sec", "<.2> MB/sec"),
+        (r"\d+\.\d\d ms (avg|max)", "<.2> ms $1"),
+        (r"\d+\.\d ms (avg|max)", "<.1> ms $1"),
+        (r"\d+ ms ([0-9.]+)th", "<0> ms ${1}th"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3}", "<date>"),
+        (
+            r"(?m)^(\S+, \S+, \d+\.\d{4}), \d+\.\d{4}, (\d+), \d+\.\d{4}, \d+, \d+, \d+\.\d{4}, \d+\.\d{4}$",
+            "$1, <.4>, $2, <.4>, <0>, <0>, <.4>, <.4>",
+        ),
+        (r"(?m)^(\d+)\t\d+\.\d+(E-\d+)?$", "$1\t<double>"),
+        (r"Avg latency: \d+\.\d{4} ms", "Avg latency: <.4> ms"),
+        (r"Percentiles: 50th = \d+, 99th = \d+, 99.9th = \d+", "Percentiles: <0>, <0>, <0>"),
         // A row of `describe --replication`: node, directory, end of its log, lag, two times, role.
         (r"(?m)^(\d+)\s+\S{22}\s+\d+\s+\d+\s+\S+\s+\S+\s+(Leader|Follower|Observer)\s*$", "$1 <replica> $2"),
         // A uuid alone on the only line.
@@ -73,6 +88,27 @@ mod tests {
         check("console-b3d9e6a2-1b5c-4f1e-9f57-0d9c2c0b1f7e x\n", &["console-<uuid> x"]);
         check("HighWatermark:          71\n", &["HighWatermark:          <number>"]);
         check("3RIpb5kXS8mYA1dKkbRrEg\n", &["<id>"]);
+    }
+
+    #[test]
+    fn measurements_keep_their_counts_and_their_form() {
+        check(
+            "50 records sent, 12.345678 records/sec (0.01 MB/sec), 5.10 ms avg latency, 9.00 ms max latency, 5 ms 50th, \
+             9 ms 95th, 9 ms 99th, 9 ms 99.9th.\n",
+            &[
+                "50 records sent, <.6> records/sec (<.2> MB/sec), <.2> ms avg latency, <.2> ms max latency, <0> ms 50th, \
+               <0> ms 95th, <0> ms 99th, <0> ms 99.9th.",
+            ],
+        );
+        check(
+            "2026-11-24 18:39:10:473, 2026-11-24 18:39:11:547, 0.0081, 0.1, 85, 0.0\n\
+             2026-11-24 18:39:10:473, 2026-11-24 18:39:11:547, 0.0081, 0.1234, 85, 10.0000, 3, 1074, 0.0000, 0.0000\n",
+            &[
+                "<date>, <date>, 0.0081, 0.1, 85, 0.0",
+                "<date>, <date>, 0.0081, <.4>, 85, <.4>, <0>, <0>, <.4>, <.4>",
+            ],
+        );
+        check("0\t1.234567\nAvg latency: 1.2345 ms\n", &["0\t<double>", "Avg latency: <.4> ms"]);
     }
 
     #[test]
