@@ -6,8 +6,8 @@
  *
  * FAULTFS_CONTROL names a file of faults, read anew when it changes. A line is
  *   OP AFTER TIMES ACTION VALUE SUBSTRING
- * OP: read write sync syncdir open setlen rename unlink. ACTION: errno VALUE, short (a write takes half), stall VALUE
- * milliseconds. It concerns TIMES calls after the first AFTER whose path has the SUBSTRING.
+ * OP: read write sync syncdir open setlen rename unlink, or any. ACTION: errno VALUE, short (a write takes half), stall
+ * VALUE milliseconds, crash (kill -9 instead of the call). It concerns TIMES calls after the first AFTER whose path has the SUBSTRING.
  *
  * A record: kind u8, inode u64, a u64, b u64, old size u64, lengths of path, other path and data u32 each, their bytes.
  *   C made path            W wrote b bytes at a (data: what was there)    T new size a (data: what was cut off)
@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -129,12 +130,13 @@ static int fault(const char *op, const char *path) {
     read_control();
     for (int i = 0; i < fault_count; i++) {
         struct fault *f = &faults[i];
-        if (strcmp(f->op, op) || !strstr(path, f->path) || f->times <= 0) continue;
+        if ((strcmp(f->op, op) && strcmp(f->op, "any")) || !strstr(path, f->path) || f->times <= 0) continue;
         if (f->after > 0) { f->after--; continue; }
         f->times--;
         if (!strcmp(f->action, "errno")) { errno = (int)f->value; result = -1; }
         else if (!strcmp(f->action, "short")) result = 1;
         else if (!strcmp(f->action, "stall")) stall = f->value;
+        else if (!strcmp(f->action, "crash")) for (;;) { kill(getpid(), SIGKILL); pause(); }
         break;
     }
     int kept = errno;

@@ -43,6 +43,10 @@ pub struct Broker<'e> {
     pub port: u16,
     controller_port: u16,
     directory: PathBuf,
+    /// The log directories; the first has the metadata.
+    log_dirs: Vec<PathBuf>,
+    /// Words in front of the command: another program that becomes the broker.
+    prefix: Vec<String>,
     properties: Vec<(String, String)>,
     jvm_flags: Vec<String>,
     binary: Option<PathBuf>,
@@ -76,6 +80,8 @@ impl<'e> Broker<'e> {
             port: environment.port(),
             controller_port: environment.port(),
             directory: directory.to_path_buf(),
+            log_dirs: vec![directory.join("data")],
+            prefix: Vec::new(),
             properties: COMMON.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             jvm_flags,
             binary: None,
@@ -95,6 +101,18 @@ impl<'e> Broker<'e> {
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.properties.retain(|(k, _)| k != key);
         self.properties.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has several log directories, of these names in its directory; the first has the metadata.
+    pub fn log_dirs(mut self, names: &[&str]) -> Self {
+        self.log_dirs = names.iter().map(|name| self.directory.join(name)).collect();
+        self
+    }
+
+    /// Is started by another program, which becomes the broker: these words come before the broker's command.
+    pub fn started_by(mut self, words: &[String]) -> Self {
+        self.prefix = words.to_vec();
         self
     }
 
@@ -121,9 +139,9 @@ impl<'e> Broker<'e> {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The directory with the partitions.
+    /// The directory with the partitions; of several the first.
     pub fn data(&self) -> PathBuf {
-        self.directory.join("data")
+        self.log_dirs[0].clone()
     }
 
     /// The file with all that the process printed, over all its starts.
@@ -162,27 +180,37 @@ impl<'e> Broker<'e> {
     }
 
     fn command(&self, properties: &Path) -> Command {
-        match self.kind {
-            Kind::Ottla => {
-                let mut command = Command::new(self.binary.as_ref().unwrap_or(&self.environment.ottla));
-                command.arg("server").arg(properties).current_dir(&self.directory);
-                command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let program = match self.kind {
+            Kind::Ottla => self.binary.as_ref().unwrap_or(&self.environment.ottla).as_path(),
+            Kind::Kafka => Path::new("java"),
+        };
+        let mut command = match self.prefix.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
                 command
             }
+            None => Command::new(program),
+        };
+        match self.kind {
+            Kind::Ottla => {
+                command.arg("server").arg(properties).current_dir(&self.directory);
+                command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+            }
             Kind::Kafka => {
-                let mut command = Command::new("java");
                 command
                     .args(&self.jvm_flags)
                     .args(self.environment.java_logging("INFO"))
                     .args(["-cp", &self.environment.classpath(), "kafka.Kafka"])
                     .arg(properties);
-                command
             }
         }
+        command
     }
 
     fn write_properties(&self) -> Result<PathBuf> {
         let (port, controller) = (self.port, self.controller_port);
+        let log_dirs: Vec<String> = self.log_dirs.iter().map(|dir| dir.display().to_string()).collect();
         // The same file for both: what Kafka must be told, Ottla must understand.
         let mut text = format!(
             "process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n\
@@ -190,7 +218,7 @@ impl<'e> Broker<'e> {
              advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
              controller.quorum.bootstrap.servers=127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAINTEXT\n",
-            self.data().display()
+            log_dirs.join(",")
         );
         for (key, value) in &self.properties {
             text.push_str(&format!("{key}={value}\n"));

@@ -29,6 +29,7 @@ pub fn main_class(tool: &str) -> Result<&'static str> {
         "kafka-storage" => "kafka.tools.StorageTool",
         "kafka-metadata-quorum" => "org.apache.kafka.tools.MetadataQuorumCommand",
         "kafka-dump-log" => "org.apache.kafka.tools.DumpLogSegments",
+        "kafka-reassign-partitions" => "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
         "kafka-log-dirs" => "org.apache.kafka.tools.LogDirsCommand",
         "kafka-producer-perf-test" => "org.apache.kafka.tools.ProducerPerformance",
         "kafka-consumer-perf-test" => "org.apache.kafka.tools.ConsumerPerformance",

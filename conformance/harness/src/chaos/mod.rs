@@ -23,9 +23,10 @@ use crate::jvm::Runner;
 use crate::random::Random;
 use crate::report::Report;
 use load::{Load, Sending};
-use power::FaultFs;
 
 pub(crate) use faults::{CASES, DAMAGE, run as run_fault};
+pub(crate) use power::FaultFs;
+pub(crate) use single::{Produced, Single};
 
 /// Partitions of the topic under load.
 const PARTITIONS: i32 = 4;

@@ -11,7 +11,7 @@ use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use ottla_protocol::messages::{DeleteRecordsRequest, FetchRequest, ProduceRequest};
 use ottla_protocol::records::{BatchBuilder, batches};
 
-use super::connection::{create, offsets_of};
+use super::connection::{create, delete, offsets_of};
 use crate::client::Client;
 
 /// Largest decompressed batch that is read.
@@ -41,6 +41,10 @@ impl Single {
 
     pub(crate) fn create(&mut self, topic: &str, configs: &[(&str, &str)]) -> Result<()> {
         create(&mut self.client, topic, 1, configs)
+    }
+
+    pub(crate) fn delete(&mut self, topic: &str) -> Result<()> {
+        delete(&mut self.client, topic)
     }
 
     /// Sends one record; connects again if the connection is lost.

@@ -6,6 +6,7 @@ mod codec;
 pub(crate) mod compaction;
 mod container;
 mod crash;
+mod disks;
 mod documents;
 mod fuzz;
 mod groups;
@@ -52,6 +53,11 @@ pub const SUITES: &[Suite] = &[
         compaction::run,
     ),
     suite("chaos", "kills, power cuts and failing disks under load, judged by the checker", chaos::run),
+    suite(
+        "disks",
+        "full disks, failing disks, several, moves between them, and tools beside Kafka's",
+        disks::run,
+    ),
     suite("groups", "members of four libraries come and go while records pass", groups::run),
 ];
 
