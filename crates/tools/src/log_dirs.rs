@@ -105,11 +105,12 @@ fn comma_separated(numbers: &BTreeSet<i32>) -> String {
 /// The line of JSON, in the order in which a `HashMap` of Java's has keys and entries.
 fn json(brokers: &[(i32, Vec<DescribeLogDirsResult>)], topics: &BTreeSet<&str>) -> String {
     let broker = |(id, dirs): &(i32, Vec<DescribeLogDirsResult>)| {
-        let dirs = hash_map_order(dirs.iter().collect(), MapSize::Default, |dir| string_hash(&dir.log_dir));
+        let dirs = hash_map_order(dirs.iter().collect(), MapSize::Expected, |dir| string_hash(&dir.log_dir));
         let dirs: Vec<String> = dirs.into_iter().map(|dir| log_dir_json(dir, topics)).collect();
         format!("{{\"broker\":{id},\"logDirs\":[{}]}}", dirs.join(","))
     };
-    let brokers: Vec<String> = brokers.iter().map(broker).collect();
+    let brokers = hash_map_order(brokers.iter().collect(), MapSize::Expected, |(id, _)| *id);
+    let brokers: Vec<String> = brokers.into_iter().map(broker).collect();
     format!("{{\"brokers\":[{}],\"version\":1}}", brokers.join(","))
 }
 
@@ -175,5 +176,16 @@ mod tests {
              \"error\":\"org.apache.kafka.common.errors.KafkaStorageException\",\"logDir\":\"/data/k/b\"}]}],\
              \"version\":1}"
         );
+    }
+
+    /// As Kafka 4.3.1's tool prints them, whose map of directories is made for as many as there are.
+    #[test]
+    fn directories_come_in_the_order_of_a_map_of_their_number() {
+        let dir = |name: &str| DescribeLogDirsResult {
+            log_dir: format!("/tmp/.tmpjLrN2O/{name}").into(),
+            ..Default::default()
+        };
+        let line = json(&[(1, vec![dir("first"), dir("second")])], &BTreeSet::new());
+        assert!(line.find("first") < line.find("second"), "{line}");
     }
 }

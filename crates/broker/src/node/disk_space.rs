@@ -75,7 +75,6 @@ impl Room {
 
 /// Measures for ever.
 pub(super) async fn watch(log_dirs: &Arc<LogDirs>, free_min: i64) {
-    let free_min = u64::try_from(free_min).unwrap_or(0);
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -89,8 +88,9 @@ pub(super) async fn watch(log_dirs: &Arc<LogDirs>, free_min: i64) {
     }
 }
 
-/// Measures once.
-pub(super) fn measure(log_dirs: &LogDirs, free_min: u64) {
+/// Measures once. `free_min`: what producers leave free, in bytes.
+pub(super) fn measure(log_dirs: &LogDirs, free_min: i64) {
+    let free_min = u64::try_from(free_min).unwrap_or(0);
     for dir in log_dirs.online() {
         match log_dirs.space(&dir) {
             Ok(space) => dir.room().measured(space.usable, free_min, &dir),

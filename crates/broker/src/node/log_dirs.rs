@@ -12,6 +12,7 @@ mod removals;
 mod tests;
 
 use super::dir_state::{DirState, Failures};
+use super::disk_space;
 use super::flusher::{Flusher, Hold};
 use super::partitions::{CheckpointLine, Partitions};
 use claim::Found;
@@ -187,6 +188,8 @@ impl LogDirs {
         if let Some(error) = log_dirs.why_not_go_on() {
             return Err(error);
         }
+        // Before the first producer comes, not a moment after.
+        disk_space::measure(&log_dirs, settings.log.disk_free_min_bytes);
         Ok(log_dirs)
     }
 

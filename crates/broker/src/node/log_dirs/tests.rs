@@ -94,7 +94,7 @@ fn producers_are_refused_while_the_disk_is_nearly_full_and_everything_else_goes_
     let world = two.open();
     let partition = world.partition(0);
     assert_eq!(produce(&partition, 0, &["a", "b"]), Ok(0));
-    disk_space::measure(&world.log_dirs, u64::MAX);
+    disk_space::measure(&world.log_dirs, i64::MAX);
     assert_eq!(produce(&partition, 2, &["c"]), Err(ErrorCode::KafkaStorageError));
     assert_eq!(read(&partition, 0), Ok(vec!["a".into(), "b".into()]));
     assert_eq!(partition.delete_records(Offset(1)), Ok(Offset(1)));
@@ -109,13 +109,21 @@ fn producers_are_refused_while_the_disk_is_nearly_full_and_everything_else_goes_
 }
 
 #[test]
+fn a_disk_that_is_nearly_full_at_the_start_refuses_the_first_producer() {
+    let two = Two::new();
+    let free_min = format!("ottla.disk.free.min.bytes={}", i64::MAX);
+    let world = World::open_on(Arc::new(RealDisk), &two.paths[0], &[&free_min]);
+    assert_eq!(produce(&world.partition(0), 0, &["a"]), Err(ErrorCode::KafkaStorageError));
+}
+
+#[test]
 fn a_fast_producer_does_not_run_past_the_limit_between_two_measurements() {
     let two = Two::new();
     let world = two.open();
     let partition = world.partition(0);
     let space = world.log_dirs.space(&partition.dir()).unwrap();
     // A little less than what is free now: enough for the first batch, not for a second one.
-    disk_space::measure(&world.log_dirs, space.usable.saturating_sub(64 << 20));
+    disk_space::measure(&world.log_dirs, space.usable.saturating_sub(64 << 20) as i64);
     assert_eq!(produce(&partition, 0, &["a"]), Ok(0));
     partition.dir().room().take(65 << 20);
     assert_eq!(produce(&partition, 1, &["b"]), Err(ErrorCode::KafkaStorageError));
