@@ -139,7 +139,7 @@ pub enum LogError {
 
 impl LogError {
     /// Whether a file was not there.
-    pub(crate) fn is_not_found(&self) -> bool {
+    pub fn is_not_found(&self) -> bool {
         matches!(self, LogError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 

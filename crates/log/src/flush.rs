@@ -183,12 +183,17 @@ impl Log {
         }))
     }
 
+    /// Whether a flush is of this log, and not of one whose place it took.
+    pub fn is_flushed_by(&self, flush: &Flush) -> bool {
+        Arc::ptr_eq(&flush.shared, &self.shared)
+    }
+
     /// Takes note of how a flush went; gives up to where all batches are durable. After one that failed the log is
     /// offline: what the kernel kept of the data is not known, and another sync would not tell.
     pub fn flushed(&mut self, flush: &Flush, succeeded: bool, now_ms: i64) -> Offset {
         let recovery_point = self.durable.recovery_point;
         // The partition may have another log by now.
-        if !Arc::ptr_eq(&flush.shared, &self.shared) {
+        if !self.is_flushed_by(flush) {
             return recovery_point;
         }
         if !succeeded {

@@ -207,11 +207,14 @@ impl Queue {
 /// not tell: so none is asked for, of no partition of the directory, and who waits hears the truth.
 fn flush(dir: &DirState, partitions: Vec<Arc<Partition>>) {
     let mut begun = Vec::with_capacity(partitions.len());
-    for partition in partitions.iter().take_while(|_| dir.is_online()) {
-        match partition.begin_flush() {
-            Ok(flushing) => begun.push(flushing),
+    let mut here = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        match partition.begin_flush(dir) {
+            Ok(Some(flushing)) => begun.push(flushing),
+            Ok(None) => continue,
             Err(error) => dir.fail(&error),
         }
+        here.push(partition);
     }
     if dir.is_online()
         && let Err(error) = write(&begun)
@@ -221,7 +224,7 @@ fn flush(dir: &DirState, partitions: Vec<Arc<Partition>>) {
     let is_durable = dir.is_online();
     begun.into_iter().for_each(|flushing| flushing.end(is_durable));
     if !dir.is_online() {
-        partitions.iter().for_each(|partition| partition.fail(ErrorCode::KafkaStorageError));
+        here.iter().for_each(|partition| partition.fail(ErrorCode::KafkaStorageError));
     }
 }
 

@@ -8,6 +8,7 @@
 //! What is appended while an fsync runs shares the next one.
 
 use super::{Partition, State, clock};
+use crate::node::dir_state::DirState;
 use crate::node::flusher::Flusher;
 use ottla_log::LogError;
 use ottla_protocol::{ErrorCode, Offset};
@@ -68,18 +69,29 @@ impl Partition {
         }
     }
 
-    /// Begins a flush, on a thread of the flusher, which took the partition from its queue.
+    /// Begins a flush, on a thread of the flusher of `dir`, which took the partition from its queue. `None` if it was moved
+    /// to another directory meanwhile, whose flusher has it then.
     ///
     /// # Errors
     /// A flush before it has failed.
-    pub(in crate::node) fn begin_flush(self: &Arc<Self>) -> Result<Flushing, LogError> {
-        self.flush.begin();
+    pub(in crate::node) fn begin_flush(
+        self: &Arc<Self>,
+        dir: &DirState,
+    ) -> Result<Option<Flushing>, LogError> {
         let prepared = {
             let mut state = self.state.lock();
+            // A move changes it under this lock.
+            let now = self.dir();
+            if now.index() != dir.index() {
+                drop(state);
+                Flusher::queue(&now, Arc::clone(self));
+                return Ok(None);
+            }
+            self.flush.begin();
             if state.is_deleted { Ok(None) } else { state.log.prepare_flush() }
         };
         match prepared {
-            Ok(flush) => Ok(Flushing { partition: Arc::clone(self), flush }),
+            Ok(flush) => Ok(Some(Flushing { partition: Arc::clone(self), flush })),
             Err(error) => {
                 self.flush.end();
                 Err(error)
@@ -167,11 +179,13 @@ impl Flushing {
     }
 
     fn act(&self, act: impl FnOnce(&ottla_log::Flush) -> Result<(), LogError>) -> Result<(), LogError> {
-        match self.flush.as_ref().map_or(Ok(()), act) {
-            // Its files have other names by now, or are gone.
-            Err(_) if self.partition.state.lock().is_deleted => Ok(()),
-            result => result,
-        }
+        let Some(flush) = &self.flush else { return Ok(()) };
+        let result = act(flush);
+        let Err(error) = &result else { return result };
+        let state = self.partition.state.lock();
+        // Its files have other names by now, or are gone.
+        let is_moved = error.is_not_found() && !state.log.is_flushed_by(flush);
+        if state.is_deleted || is_moved { Ok(()) } else { result }
     }
 
     /// The disk has everything, or has failed; then nothing of its directory may be trusted any more.

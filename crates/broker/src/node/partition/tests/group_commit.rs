@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::node::detour::Detour;
+use crate::node::dir_state::DirState;
 use crate::node::flusher::Flusher;
 use ottla_log::disk::{Fault, Op, SimDisk};
 use parking_lot::Mutex;
 use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 /// A partition on a disk that forgets.
@@ -263,6 +265,78 @@ fn a_partition_that_is_deleted_during_an_fsync_is_no_failure_of_the_disk() {
     assert_eq!(story.told.take(), [(0, Err(ErrorCode::UnknownTopicOrPartition))]);
     assert!(story.partition.is_online(), "the directory that was to be synced has another name");
     story.disk.on_call(|_, _| ());
+}
+
+/// A partition with a second directory that it can be moved to.
+struct Mover {
+    story: Story,
+    target: Arc<DirState>,
+}
+
+impl Mover {
+    fn new() -> Mover {
+        let disk = SimDisk::new();
+        let world = World::open_on(Arc::new(disk.clone()), Path::new("/data,/more"), &[]);
+        world.log_dirs.flush_by_hand();
+        let partition = world.partition(0);
+        let target = world.log_dirs.by_path("/more").unwrap();
+        Mover { story: Story { disk, world, partition, told: Arc::default() }, target }
+    }
+
+    /// What moves it, at once.
+    fn moving(&self) -> impl Fn() + Send + Sync + 'static {
+        let (partition, target) = (Arc::clone(&self.story.partition), Arc::clone(&self.target));
+        let log_dirs = Arc::clone(&self.story.world.log_dirs);
+        move || {
+            let topic_partition = TopicPartition::new("t", 0);
+            let copy = log_dirs.begin_future(&topic_partition, &partition, &target, NOW).unwrap();
+            partition.begin_move(Arc::clone(&target), copy);
+            partition.accept_move();
+            while partition.moving_to().is_some() {
+                partition.step_move(Uuid([1; 16]), NOW).unwrap();
+            }
+        }
+    }
+
+    fn are_online(&self) -> [bool; 2] {
+        ["/data", "/more"].map(|path| self.story.world.log_dirs.by_path(path).unwrap().is_online())
+    }
+}
+
+#[test]
+fn a_partition_that_is_moved_during_an_fsync_is_no_failure_of_the_disk() {
+    let mover = Mover::new();
+    let story = &mover.story;
+    story.append(0, -1).unwrap();
+    let (moving, is_done) = (mover.moving(), AtomicBool::new(false));
+    story.disk.on_call(move |op, path| {
+        let is_log = path.extension().is_some_and(|extension| extension == "log");
+        if op == Op::Sync && is_log && path.starts_with("/data/t-0") && !is_done.swap(true, Ordering::Relaxed)
+        {
+            moving();
+        }
+    });
+    story.flush();
+    assert_eq!(story.partition.dir().index(), 1);
+    assert_eq!(mover.are_online(), [true, true], "the directory that was to be synced has another name");
+    assert_eq!(story.told.take(), all_ok(0..1));
+    story.disk.on_call(|_, _| ());
+}
+
+#[test]
+fn a_partition_that_is_moved_while_it_is_queued_is_flushed_where_it_is() {
+    let mover = Mover::new();
+    let story = &mover.story;
+    story.append(0, -1).unwrap();
+    let from = story.partition.dir();
+    mover.moving()();
+    story.append(1, -1).unwrap();
+    Flusher::flush_queued(&from);
+    assert_eq!(story.told.take(), all_ok(0..1), "the first one came with the move");
+    story.disk.inject(Fault::once(Op::Sync, "/more/t-0", ErrorKind::Other));
+    story.flush();
+    assert_eq!(mover.are_online(), [true, false], "it is the disk that it is on that fails");
+    assert_eq!(story.told.take(), [(1, Err(ErrorCode::KafkaStorageError))]);
 }
 
 #[test]
