@@ -7,7 +7,8 @@
  * FAULTFS_CONTROL names a file of faults, read anew when it changes. A line is
  *   OP AFTER TIMES ACTION VALUE SUBSTRING
  * OP: read write sync syncdir open setlen rename unlink, or any. ACTION: errno VALUE, short (a write takes half), stall
- * VALUE milliseconds, crash (kill -9 instead of the call). It concerns TIMES calls after the first AFTER whose path has the SUBSTRING.
+ * VALUE milliseconds, hang (for as long as the file names a fault of this OP and SUBSTRING that hangs), crash (kill -9
+ * instead of the call). It concerns TIMES calls after the first AFTER whose path has the SUBSTRING.
  *
  * A record: kind u8, inode u64, a u64, b u64, old size u64, lengths of path, other path and data u32 each, their bytes.
  *   C made path            W wrote b bytes at a (data: what was there)    T new size a (data: what was cut off)
@@ -121,9 +122,19 @@ static void read_control(void) {
     if (file) fclose(file);
 }
 
+static int still_hangs(const char *op, const char *path) {
+    pthread_mutex_lock(&lock);
+    read_control();
+    int found = 0;
+    for (int i = 0; i < fault_count && !found; i++)
+        found = !strcmp(faults[i].op, op) && !strcmp(faults[i].action, "hang") && strstr(path, faults[i].path);
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
 /* 0: go on; 1: a write takes half; -1: fail with errno. Stalls here. */
 static int fault(const char *op, const char *path) {
-    int result = 0;
+    int result = 0, hangs = 0;
     long stall = 0;
     if (!control) return 0;
     pthread_mutex_lock(&lock);
@@ -137,11 +148,13 @@ static int fault(const char *op, const char *path) {
         else if (!strcmp(f->action, "short")) result = 1;
         else if (!strcmp(f->action, "stall")) stall = f->value;
         else if (!strcmp(f->action, "crash")) for (;;) { kill(getpid(), SIGKILL); pause(); }
+        else if (!strcmp(f->action, "hang")) hangs = 1;
         break;
     }
     int kept = errno;
     pthread_mutex_unlock(&lock);
     if (stall) usleep((useconds_t)stall * 1000);
+    while (hangs && still_hangs(op, path)) usleep(10000);
     errno = kept;
     return result;
 }

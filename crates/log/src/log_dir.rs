@@ -334,7 +334,7 @@ impl LogDir {
     ///
     /// # Errors
     /// What the disk says; the next process then examines the logs.
-    pub fn write_clean_shutdown(self, broker_epoch: i64) -> Result<(), LogDirError> {
+    pub fn write_clean_shutdown(&self, broker_epoch: i64) -> Result<(), LogDirError> {
         let disk = self.context.disk();
         let path = self.path.join(CLEAN_SHUTDOWN_FILE);
         let text = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");

@@ -13,39 +13,69 @@ use super::single::{Produced, Single};
 use crate::broker::Broker;
 use crate::environment::Environment;
 use crate::jvm::Runner;
-use crate::raw;
 
 /// The error numbers of Linux.
-const EIO: i32 = 5;
-const ENOSPC: i32 = 28;
+pub(super) const EIO: i32 = 5;
+pub(super) const ENOSPC: i32 = 28;
 
-/// A name that says what is shown, and how.
-pub(crate) type Case = (&'static str, fn(&mut Bench<'_>) -> Result<()>);
+/// What is shown, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    /// A name that says it.
+    pub(crate) name: &'static str,
+    /// What the broker's configuration has for it.
+    properties: [&'static [(&'static str, &'static str)]; 2],
+    show: fn(&mut Bench<'_>) -> Result<()>,
+}
+
+impl Case {
+    /// With the usual configuration.
+    pub(super) const fn new(name: &'static str, show: fn(&mut Bench<'_>) -> Result<()>) -> Case {
+        Case { name, properties: [&[], &[]], show }
+    }
+
+    /// With these properties.
+    pub(super) const fn with(self, properties: &'static [(&'static str, &'static str)]) -> Case {
+        Case { properties: [properties, self.properties[1]], ..self }
+    }
+
+    /// And with these.
+    pub(super) const fn and(self, properties: &'static [(&'static str, &'static str)]) -> Case {
+        Case { properties: [self.properties[0], properties], ..self }
+    }
+}
 
 /// A case that changes files itself.
 pub(crate) type FileCase = (&'static str, fn(&Environment, &Path) -> Result<()>);
 
-/// All cases.
-pub(crate) const CASES: &[Case] = &[
-    ("a_sync_that_fails_acknowledges_nothing_and_is_never_trusted_again", failed_sync),
-    ("a_full_disk_refuses_and_recovers_by_itself", full_disk),
-    ("a_disk_that_fails_to_write_refuses_and_keeps_what_was_acknowledged", failed_write),
-    ("a_disk_that_fails_to_read_answers_an_error_and_no_other_bytes", failed_read),
-    ("short_writes_make_no_difference", short_writes),
-    ("a_stalled_sync_holds_up_its_own_partition_only", stalled_sync),
+/// Cases of files of a partition whose reads and writes fail.
+const OF_FILES: &[Case] = &[
+    Case::new("a_sync_that_fails_acknowledges_nothing_and_is_never_trusted_again", failed_sync),
+    Case::new("a_full_disk_refuses_and_recovers_by_itself", full_disk),
+    Case::new("a_disk_that_fails_to_write_refuses_and_keeps_what_was_acknowledged", failed_write),
+    Case::new("a_disk_that_fails_to_read_answers_an_error_and_no_other_bytes", failed_read),
+    Case::new("short_writes_make_no_difference", short_writes),
 ];
+
+/// All cases that take seconds.
+pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
+    [OF_FILES, super::stalls::SHORT].into_iter().flatten()
+}
 
 /// Runs a case.
 pub(crate) fn run(environment: &Environment, binary: &Path, case: &Case) -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let broker = Broker::ottla(environment, directory.path()).binary(binary);
+    let mut broker = Broker::ottla(environment, directory.path()).binary(binary);
+    for (key, value) in case.properties.concat() {
+        broker = broker.set(key, value);
+    }
     let faultfs = FaultFs::new(environment, directory.path(), &broker.data())?;
     let mut bench = Bench { broker: faultfs.around(broker, true), runner: Runner::new(environment), faultfs };
     bench.broker.start(&mut bench.runner)?;
-    let result = (case.1)(&mut bench);
+    let result = (case.show)(&mut bench);
     result.map_err(|error| {
         let log = bench.broker.log().unwrap_or_default();
-        error.context(crate::process::tail(&log, 1500).to_owned())
+        error.context(crate::process::tail(&log, 3000).to_owned())
     })
 }
 
@@ -103,18 +133,18 @@ fn damage(environment: &Environment, binary: &Path) -> Result<()> {
 
 /// A broker over a disk that can be made to fail.
 pub(crate) struct Bench<'e> {
-    broker: Broker<'e>,
-    runner: Runner<'e>,
-    faultfs: FaultFs,
+    pub(super) broker: Broker<'e>,
+    pub(super) runner: Runner<'e>,
+    pub(super) faultfs: FaultFs,
 }
 
 impl Bench<'_> {
-    fn client(&self) -> Result<Single> {
+    pub(super) fn client(&self) -> Result<Single> {
         Single::open(self.broker.port)
     }
 
     /// The power goes, and the broker starts again on a disk that works.
-    fn cut_power(&mut self) -> Result<()> {
+    pub(super) fn cut_power(&mut self) -> Result<()> {
         self.broker.kill()?;
         self.faultfs.set_faults("")?;
         self.faultfs.cut_power(1)?;
@@ -124,7 +154,7 @@ impl Bench<'_> {
 }
 
 /// Sends until something is refused; the values that were acknowledged before.
-fn until_refused(client: &mut Single, topic: &str, limit: u32) -> Result<(Vec<String>, Produced)> {
+pub(super) fn until_refused(client: &mut Single, topic: &str, limit: u32) -> Result<(Vec<String>, Produced)> {
     let mut acknowledged = Vec::new();
     for number in 0..limit {
         let value = format!("{topic} {number}");
@@ -136,7 +166,7 @@ fn until_refused(client: &mut Single, topic: &str, limit: u32) -> Result<(Vec<St
     bail!("{limit} records were acknowledged, none was refused")
 }
 
-fn storage_error(refused: &Produced) -> Result<()> {
+pub(super) fn storage_error(refused: &Produced) -> Result<()> {
     match refused {
         Produced::Refused(ErrorCode::KafkaStorageError | ErrorCode::NotLeaderOrFollower) | Produced::Lost => {
             Ok(())
@@ -146,7 +176,7 @@ fn storage_error(refused: &Produced) -> Result<()> {
 }
 
 /// What was acknowledged is there, in its order; more may be.
-fn contains(found: &[String], acknowledged: &[String]) -> Result<()> {
+pub(super) fn contains(found: &[String], acknowledged: &[String]) -> Result<()> {
     let mut rest = found.iter();
     for value in acknowledged {
         ensure!(rest.any(|found| found == value), "{value:?} was acknowledged and is not there");
@@ -249,38 +279,4 @@ fn short_writes(bench: &mut Bench<'_>) -> Result<()> {
     bench.cut_power()?;
     ensure!(bench.client()?.read_all("short")? == sent, "other records than were sent, after a start");
     Ok(())
-}
-
-fn stalled_sync(bench: &mut Bench<'_>) -> Result<()> {
-    const STALL: Duration = Duration::from_secs(6);
-    let mut client = bench.client()?;
-    client.create("stalled", &[])?;
-    client.create("free", &[])?;
-    client.produce("stalled", "before", -1)?;
-    client.produce("free", "before", -1)?;
-    bench.faultfs.set_faults(&format!("sync 0 1 stall {} stalled-0\n", STALL.as_millis()))?;
-    let port = bench.broker.port;
-    let waiting = thread::spawn(move || -> Result<Duration> {
-        let begun = Instant::now();
-        Single::open(port)?.produce("stalled", "waits", -1)?;
-        Ok(begun.elapsed())
-    });
-    thread::sleep(Duration::from_millis(300));
-    let mut slowest = Duration::ZERO;
-    for number in 0..50 {
-        let begun = Instant::now();
-        let produced = client.produce("free", &format!("free {number}"), -1)?;
-        ensure!(matches!(produced, Produced::At(_)), "{produced:?} by a partition whose disk does not stall");
-        slowest = slowest.max(begun.elapsed());
-        ensure!(raw::serves_metadata(port), "the broker does not answer Metadata");
-    }
-    ensure!(!waiting.is_finished(), "the stalled partition has answered before its disk did");
-    ensure!(slowest < Duration::from_secs(1), "another partition waited {slowest:?}");
-    let waited = waiting.join().expect("the waiting client does not panic")?;
-    ensure!(
-        waited >= STALL - Duration::from_millis(500),
-        "answered after {waited:?}, the disk after {STALL:?}"
-    );
-    fs::metadata(bench.broker.data())?;
-    bench.broker.check_alive()
 }

@@ -8,6 +8,7 @@ mod faults;
 mod load;
 mod power;
 mod single;
+mod stalls;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,9 +25,10 @@ use crate::random::Random;
 use crate::report::Report;
 use load::{Load, Sending};
 
-pub(crate) use faults::{CASES, DAMAGE, run as run_fault};
+pub(crate) use faults::{DAMAGE, cases, run as run_fault};
 pub(crate) use power::FaultFs;
 pub(crate) use single::{Produced, Single};
+use stalls::LONG;
 
 /// Partitions of the topic under load.
 const PARTITIONS: i32 = 4;
@@ -209,8 +211,8 @@ pub fn log(environment: &Environment, first: u64, seeds: u64, report: &mut Repor
             case(environment, report, &plan);
         }
     }
-    for fault in CASES {
-        report.case(fault.0, || run_fault(environment, &libc, fault));
+    for fault in cases().chain(LONG) {
+        report.case(fault.name, || run_fault(environment, &libc, fault));
     }
     report.case(DAMAGE.0, || DAMAGE.1(environment, &environment.ottla));
     Ok(())

@@ -1,14 +1,15 @@
 //! A client for cases that go step by step.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use ottla_protocol::codec::Request;
 use ottla_protocol::error::ErrorCode;
 use ottla_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use ottla_protocol::messages::{DeleteRecordsRequest, FetchRequest, ProduceRequest};
+use ottla_protocol::messages::{DeleteRecordsRequest, FetchRequest, FindCoordinatorRequest, ProduceRequest};
 use ottla_protocol::records::{BatchBuilder, batches};
 
 use super::connection::{create, delete, offsets_of};
@@ -43,19 +44,48 @@ impl Single {
         create(&mut self.client, topic, 1, configs)
     }
 
+    /// Connects; answers may take so long.
+    pub(crate) fn patient(port: u16, limit: Duration) -> Result<Single> {
+        Ok(Single { client: Client::open_patient(port, limit)?, port })
+    }
+
+    /// Asks anything.
+    pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+        self.client.ask(version, request)
+    }
+
+    /// Asks who coordinates a group, which makes the topic of offsets.
+    pub(crate) fn find_coordinator(&mut self, group: &str) -> Result<()> {
+        let request = FindCoordinatorRequest { key: group.into(), ..Default::default() };
+        self.client.ask(2, &request).map(drop)
+    }
+
+    /// Deletes a topic.
     pub(crate) fn delete(&mut self, topic: &str) -> Result<()> {
         delete(&mut self.client, topic)
     }
 
     /// Sends one record; connects again if the connection is lost.
     pub(crate) fn produce(&mut self, topic: &str, value: &str, acks: i16) -> Result<Produced> {
+        self.produce_within(topic, None, value, acks, 30_000)
+    }
+
+    /// Sends one record that has a key, and is to be acknowledged in time.
+    pub(crate) fn produce_within(
+        &mut self,
+        topic: &str,
+        key: Option<&str>,
+        value: &str,
+        acks: i16,
+        timeout_ms: i32,
+    ) -> Result<Produced> {
         let mut builder = BatchBuilder::new();
-        builder.append(1_700_000_000_000, None, Some(value.as_bytes()), &[]);
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+        builder.append(now_ms, key.map(str::as_bytes), Some(value.as_bytes()), &[]);
         let records = Some(bytes::Bytes::from(builder.build()).into());
         let data = PartitionProduceData { records, ..Default::default() };
         let topic = TopicProduceData { name: topic.into(), partition_data: vec![data], ..Default::default() };
-        let request =
-            ProduceRequest { acks, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() };
+        let request = ProduceRequest { acks, timeout_ms, topic_data: vec![topic], ..Default::default() };
         let Ok(answer) = self.client.ask(9, &request) else {
             if let Ok(client) = Client::open(self.port) {
                 self.client = client;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::chaos::{self, CASES, DAMAGE, Ending, Plan};
+use crate::chaos::{self, DAMAGE, Ending, Plan};
 use crate::environment::{Environment, Kind};
 use crate::report::Report;
 
@@ -19,8 +19,8 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
         let cuts = Plan { ending: Ending::Power, times: 8, seed, binary: libc.clone() };
         chaos::case(environment, report, &cuts);
     }
-    for fault in CASES {
-        report.case(fault.0, || chaos::run_fault(environment, &libc, fault));
+    for fault in chaos::cases() {
+        report.case(fault.name, || chaos::run_fault(environment, &libc, fault));
     }
     report.case(DAMAGE.0, || DAMAGE.1(environment, &environment.ottla));
     Ok(())

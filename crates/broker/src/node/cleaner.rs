@@ -169,7 +169,7 @@ impl Shared {
         match cleaned {
             Ok(Ok(Outcome::Cleaned(end, stats))) => {
                 partition.cleaned(end);
-                self.log_dirs.write_cleaner_checkpoint(&partition, &self.partitions.checkpoint_lines());
+                self.log_dirs.write_cleaner_checkpoint(&partition, &self.partitions);
                 let from = range.first_dirty_offset;
                 tracing::info!(
                     %topic, partition = index, %from, to = %end, bytes_read = stats.bytes_read,
@@ -188,6 +188,12 @@ impl Shared {
         true
     }
 
+    /// The partitions of compacted topics, but for those whose disk does not answer: the others need not wait for it.
+    fn within_reach(&self) -> impl Iterator<Item = Arc<Partition>> {
+        let reachable = |partition: &Arc<Partition>| partition.is_online() && !partition.is_stuck();
+        self.partitions.all_compacted().into_iter().filter(reachable)
+    }
+
     /// The log that is due and has the largest dirty share.
     fn choose(
         &self,
@@ -196,7 +202,7 @@ impl Shared {
     ) -> Option<(Arc<Partition>, CompactionRange, ottla_log::cleaner::Cleaning)> {
         let _choosing = self.choosing.lock();
         let mut filthiest: Option<(Arc<Partition>, CompactionRange)> = None;
-        for partition in self.partitions.all_compacted() {
+        for partition in self.within_reach() {
             match partition.compaction_due(now_ms) {
                 Ok(Some(range)) => {
                     let is_filthier =
@@ -279,7 +285,7 @@ impl Shared {
 
     /// Deletes old segments of compacted topics: here, so that it does not take away what is being compacted.
     fn enforce_retention(&self) {
-        for partition in self.partitions.all_compacted() {
+        for partition in self.within_reach() {
             self.log_dirs.enforce_retention(&partition, clock::now_ms());
         }
     }

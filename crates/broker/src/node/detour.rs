@@ -8,6 +8,7 @@
 //! takes. On a data thread it would hold up every connection of that thread, heartbeats among them. While there is a
 //! queue all appends to the directory go into it, so that they are made in the order in which they came.
 
+use super::clock;
 use super::dir_state::DirState;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -26,6 +27,8 @@ pub(crate) struct Detour {
     queue: Mutex<Queue>,
     /// The stuck fsync that was last reported.
     told_of: AtomicU64,
+    /// When the append that is being made began, in ticks of the clock and one more; 0 while none is.
+    began: AtomicU64,
 }
 
 #[derive(Default)]
@@ -45,6 +48,11 @@ impl Detour {
     /// Whether an append has to take it now.
     pub(super) fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Acquire)
+    }
+
+    /// When the append that is being made began, in ticks of the clock.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.began.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// Has an append of about `size` bytes made by the directory's thread; false if too much waits already.
@@ -99,7 +107,9 @@ fn run(dir: &DirState) {
             queue.bytes -= job.size;
             job
         };
+        dir.detour.began.store(clock::ticks_ms() + 1, Ordering::Relaxed);
         (job.run)();
+        dir.detour.began.store(0, Ordering::Relaxed);
     }
 }
 

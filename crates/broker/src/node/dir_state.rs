@@ -12,6 +12,7 @@
 use super::detour::Detour;
 use super::disk_space::Room;
 use super::flusher::Flusher;
+use super::jobs::Running;
 use ottla_log::LogError;
 use ottla_protocol::{ErrorCode, Uuid};
 use std::fmt::Display;
@@ -33,6 +34,8 @@ pub struct DirState {
     pub(super) flusher: Flusher,
     /// Appends that must not wait for its disk where they are asked for.
     pub(super) detour: Detour,
+    /// What is done by the clock.
+    pub(super) jobs: Running,
 }
 
 /// Counts the directories that failed, for those who act on it.
@@ -57,7 +60,8 @@ impl DirState {
     pub(super) fn online(index: usize, path: &Path, id: Uuid, failures: Failures) -> Arc<DirState> {
         let (path, is_offline) = (path.to_owned(), AtomicBool::new(false));
         let (room, flusher, detour) = (Room::default(), Flusher::default(), Detour::default());
-        Arc::new(DirState { index, path, id, is_offline, room, failures, flusher, detour })
+        let jobs = Running::default();
+        Arc::new(DirState { index, path, id, is_offline, room, failures, flusher, detour, jobs })
     }
 
     /// Its place among the directories of this node.
@@ -93,9 +97,23 @@ impl DirState {
         &self.room
     }
 
-    /// Whether an append to it might have to wait for its disk.
+    /// Whether who writes to it might have to wait for its disk.
     pub(super) fn is_stuck(&self) -> bool {
         self.detour.is_open() || self.flusher.is_stuck()
+    }
+
+    /// When the oldest of what its disk has not answered began, in ticks of the clock.
+    pub(super) fn hangs_since(&self) -> Option<u64> {
+        [self.flusher.oldest(), self.detour.oldest()].into_iter().flatten().min()
+    }
+
+    /// Does what may wait for its disk, or for somebody who does: at once, or in its turn on the directory's own thread.
+    pub(super) fn when_not_stuck(self: &Arc<Self>, act: impl FnOnce() + Send + 'static) {
+        if !self.is_stuck() {
+            return act();
+        }
+        let taken = Detour::take(self, 0, act);
+        assert!(taken, "what has no size is never too much");
     }
 
     /// Takes it offline. What was appended and not flushed yet must not be acknowledged afterwards. Only the first call

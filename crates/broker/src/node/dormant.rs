@@ -166,7 +166,7 @@ impl Dormant {
     pub(super) fn register(&self, assigned: &Arc<ottla_metadata::Partition>) {
         let mut waiting = self.waiting.lock();
         match self.opened.get() {
-            Some(partition) => partition.register(registration(assigned), clock::now_ms()),
+            Some(partition) => partition.register_in_turn(registration(assigned)),
             None => waiting.assigned = Arc::clone(assigned),
         }
     }
@@ -176,8 +176,8 @@ impl Dormant {
         let mut waiting = self.waiting.lock();
         match self.opened.get() {
             Some(partition) => {
-                let broker = self.opener.config.current();
-                partition.configure(Arc::clone(settings), &broker, clock::now_ms());
+                let broker = Arc::clone(&self.opener.config.current());
+                partition.configure_in_turn(Arc::clone(settings), broker);
             }
             None => waiting.settings = Arc::clone(settings),
         }

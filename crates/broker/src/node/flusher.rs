@@ -95,6 +95,11 @@ impl Flusher {
         }
     }
 
+    /// When the oldest fsync that runs began, in ticks of the clock.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.stuck_from().checked_sub(STUCK_MS)
+    }
+
     /// Whether an fsync has been running for so long that nobody should wait for the disk who has other things to do.
     pub(super) fn is_stuck(&self) -> bool {
         match self.stuck_from() {

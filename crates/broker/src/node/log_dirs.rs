@@ -14,7 +14,8 @@ mod tests;
 use super::dir_state::{DirState, Failures};
 use super::disk_space;
 use super::flusher::{Flusher, Hold};
-use super::partitions::{CheckpointLine, Partitions};
+use super::partitions::Partitions;
+use checkpoints::Checkpoints;
 use claim::Found;
 use found::{FoundLogs, lock_all, look, make_ready, new_cluster_id};
 pub(super) use logs::Located;
@@ -63,18 +64,14 @@ pub struct LogDirs {
 
 struct Dir {
     /// Missing if it could not be used when the process started.
-    log_dir: Option<LogDir>,
+    log_dir: Option<Arc<LogDir>>,
     state: Arc<DirState>,
     holds_partitions: bool,
     /// How many logs it has.
     logs: usize,
     high_watermarks: BTreeMap<TopicPartition, Offset>,
-    /// What the checkpoints were last written for.
-    written: Vec<CheckpointLine>,
-    /// What they were last written with.
-    checkpointed: Vec<(OffsetCheckpoint, BTreeMap<TopicPartition, Offset>)>,
-    /// The same of compaction, which has its own times.
-    cleaned_to: BTreeMap<TopicPartition, Offset>,
+    /// Behind a lock of its own, which may be held for as long as the disk takes.
+    checkpoints: Arc<Mutex<Checkpoints>>,
 }
 
 /// Where the metadata log is.
@@ -160,13 +157,11 @@ impl LogDirs {
             let checkpointed = |log_dir: &LogDir| log_dir.read_checkpoint(OffsetCheckpoint::Replication).ok();
             dirs.push(Dir {
                 high_watermarks: log_dir.as_ref().and_then(checkpointed).unwrap_or_default(),
-                log_dir,
+                log_dir: log_dir.map(Arc::new),
                 state,
                 holds_partitions: index < with_partitions,
                 logs: count,
-                written: Vec::new(),
-                checkpointed: Vec::new(),
-                cleaned_to: BTreeMap::new(),
+                checkpoints: Arc::default(),
             });
         }
         let FoundLogs { unopened, leftovers, futures } = logs;
@@ -253,11 +248,6 @@ impl LogDirs {
         failed.filter(|id| *id != Uuid::ZERO).collect()
     }
 
-    fn offline_paths(&self) -> Vec<PathBuf> {
-        let dirs = self.dirs.lock();
-        dirs.iter().filter(|dir| !dir.state.is_online()).map(|dir| dir.state.path().to_owned()).collect()
-    }
-
     /// Hears of every directory that fails from now on.
     pub(super) fn failures(&self) -> watch::Receiver<usize> {
         self.failures.subscribe()
@@ -275,6 +265,13 @@ impl LogDirs {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Whether the node goes on if this directory fails now.
+    pub(super) fn goes_on_without(&self, dir: &DirState) -> bool {
+        let dirs = self.dirs.lock();
+        let mut others = dirs.iter().filter(|other| other.state.index() != dir.index());
+        dir.index() != self.metadata && others.any(|other| other.holds_partitions && other.state.is_online())
     }
 
     /// Why the node cannot go on, if it cannot.
@@ -374,13 +371,15 @@ impl LogDirs {
     pub(super) fn close(&self, partitions: &Partitions, threads: usize, broker_epoch: i64, is_clean: bool) {
         let mut failed = partitions.unexamined_dirs();
         failed.extend(self.close_all(&partitions.all(), threads));
-        self.write_checkpoints(&partitions.checkpoint_lines());
+        self.write_checkpoints(partitions);
         self.remove_deleted(i64::MAX - 1);
         for (index, dir) in std::mem::take(&mut *self.dirs.lock()).into_iter().enumerate() {
             if !is_clean || !dir.state.is_online() || failed.contains(&index) {
                 continue;
             }
-            let Some(log_dir) = dir.log_dir else { continue };
+            let Some(log_dir) = &dir.log_dir else { continue };
+            // A job that is late has written what it had.
+            let _writing = dir.checkpoints.lock();
             if let Err(error) = log_dir.write_clean_shutdown(broker_epoch) {
                 tracing::error!(%error, "cannot note the clean shutdown");
             }

@@ -10,6 +10,7 @@ pub(crate) mod detour;
 mod dir_assignments;
 pub(crate) mod dir_state;
 mod disk_space;
+mod disk_stalls;
 mod dormant;
 pub(crate) mod flusher;
 pub(crate) mod groups;
@@ -86,6 +87,8 @@ pub struct Node {
     relocations: Arc<Relocations>,
     /// `ottla.disk.free.min.bytes`.
     disk_free_min_bytes: i64,
+    /// `ottla.disk.stall.max.ms`.
+    disk_stall_max_ms: i64,
     node_id: BrokerId,
     /// `controlled.shutdown.enable`.
     controlled_shutdown: bool,
@@ -237,6 +240,7 @@ impl Node {
             config: Arc::clone(&config),
             relocations,
             disk_free_min_bytes: settings.log.disk_free_min_bytes,
+            disk_stall_max_ms: settings.log.disk_stall_max_ms,
             node_id,
             controlled_shutdown: settings.roles.controlled_shutdown_enable,
         };
@@ -257,6 +261,9 @@ impl Node {
             () = self.relocations.run() => unreachable!("there may always be another move"),
             () = disk_space::watch(&self.log_dirs, self.disk_free_min_bytes) => {
                 unreachable!("measuring does not end")
+            }
+            () = disk_stalls::watch(&self.log_dirs, &self.partitions, self.disk_stall_max_ms) => {
+                unreachable!("looking for stalls does not end")
             }
             failure = self.log_dirs.cannot_go_on() => failure,
             () = self.groups.run_timers() => unreachable!("timers do not end"),

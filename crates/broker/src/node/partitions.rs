@@ -1,5 +1,6 @@
 //! The partitions that this broker holds, and those of them that nobody has used yet.
 
+use super::dir_state::DirState;
 use super::dormant::Dormant;
 use super::partition::{Checkpointed, Partition};
 use arc_swap::ArcSwap;
@@ -107,6 +108,14 @@ impl Held {
         }
     }
 
+    /// Its log directory.
+    fn dir(&self) -> Arc<DirState> {
+        match self {
+            Held::Open(partition) => partition.dir(),
+            Held::Dormant(dormant) => dormant.dir(),
+        }
+    }
+
     /// What the checkpoint files are to say; nothing about a log that is not there.
     fn checkpoint_line(&self) -> Option<CheckpointLine> {
         if let Some(partition) = self.opened() {
@@ -146,13 +155,15 @@ impl Partitions {
         self.0.load().values().filter_map(Held::opened).collect()
     }
 
-    /// All that have something on the disk; what is not open yet is opened.
-    pub(crate) fn all_with_logs(&self) -> Vec<Arc<Partition>> {
+    /// All that have something in a log directory; what is not open yet is opened.
+    pub(super) fn all_with_logs_in(&self, log_dir: usize) -> Vec<Arc<Partition>> {
         let has_log = |held: &&Held| match held {
             Held::Open(_) => true,
             Held::Dormant(dormant) => dormant.opened().is_some() || dormant.has_log(),
         };
-        self.0.load().values().filter(has_log).filter_map(Held::open).collect()
+        let partitions = self.0.load();
+        let here = partitions.values().filter(|held| held.dir().index() == log_dir);
+        here.filter(has_log).filter_map(Held::open).collect()
     }
 
     /// All of compacted topics that have something on the disk; what is not open yet is opened.
@@ -181,9 +192,17 @@ impl Partitions {
         self.0.load().values().cloned().collect()
     }
 
-    /// What the checkpoint files are to say.
-    pub(super) fn checkpoint_lines(&self) -> Vec<CheckpointLine> {
-        self.0.load().values().filter_map(Held::checkpoint_line).collect()
+    /// What the checkpoint files of a log directory are to say. Partitions elsewhere are not asked.
+    pub(super) fn checkpoint_lines(&self, log_dir: usize) -> Vec<CheckpointLine> {
+        let partitions = self.0.load();
+        let here = partitions.values().filter(|held| held.dir().index() == log_dir);
+        // One that was moved meanwhile is said of where it is.
+        here.filter_map(Held::checkpoint_line).filter(|line| line.log_dir == log_dir).collect()
+    }
+
+    /// Those whose logs are open, in a log directory.
+    pub(super) fn all_in(&self, log_dir: usize) -> Vec<Arc<Partition>> {
+        self.all().into_iter().filter(|partition| partition.dir().index() == log_dir).collect()
     }
 
     /// Indexes of directories with logs that should have been examined at the start and could not be.

@@ -129,16 +129,18 @@ impl Publisher {
                     self.log_dirs.remove_later(copy, clock::now_ms() + delay_ms);
                 }
             }
-            match partition.delete(random::uuid()) {
+            let (dir, log_dirs) = (partition.dir(), Arc::clone(&self.log_dirs));
+            let of_job = Arc::clone(&dir);
+            dir.when_not_stuck(move || match partition.delete(random::uuid()) {
                 Ok(deleted) => {
-                    self.log_dirs.forget_log(partition.dir().index());
-                    self.log_dirs.remove_later(deleted, clock::now_ms() + delay_ms);
+                    log_dirs.forget_log(of_job.index());
+                    log_dirs.remove_later(deleted, clock::now_ms() + delay_ms);
                 }
                 Err(error) => {
                     tracing::error!(%error, "cannot delete a partition's directory");
-                    partition.dir().judge(&error);
+                    of_job.judge(&error);
                 }
-            }
+            });
         }
     }
 
@@ -284,7 +286,7 @@ impl Publisher {
             }
             Held::Open(partition) => {
                 let was = (partition.is_leader(), partition.leader_epoch());
-                partition.register(registration(assigned), clock::now_ms());
+                partition.register_in_turn(registration(assigned));
                 self.recovered(topic.id, index, assigned);
                 let is = (partition.is_leader(), partition.leader_epoch());
                 if topic.name == OFFSETS_TOPIC && was != is {
@@ -322,7 +324,7 @@ impl Publisher {
                 Held::Dormant(dormant) => dormant.configure(&settings.of(dormant.topic())),
                 Held::Open(partition) => {
                     let settings = settings.of(&partition.topic);
-                    partition.configure(settings, &self.config.current(), clock::now_ms());
+                    partition.configure_in_turn(settings, Arc::clone(&self.config.current()));
                 }
             }
         }

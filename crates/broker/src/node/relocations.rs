@@ -176,7 +176,7 @@ impl Relocations {
         if let MoveStep::Moved(deleted) = step {
             self.log_dirs.forget_log(from.index());
             // Before the old log is gone for good.
-            self.log_dirs.write_checkpoints(&self.partitions.checkpoint_lines());
+            self.log_dirs.write_checkpoints(&self.partitions);
             if let Some(deleted) = deleted {
                 let delay_ms = partition.settings().file_delete_delay_ms;
                 self.log_dirs.remove_later(deleted, clock::now_ms().saturating_add(delay_ms));

@@ -152,6 +152,8 @@ pub struct LogSettings {
     pub flush_acks_all: FlushAcksAll,
     /// `ottla.disk.free.min.bytes`; 0 means no check.
     pub disk_free_min_bytes: i64,
+    /// `ottla.disk.stall.max.ms`; 0 means never.
+    pub disk_stall_max_ms: i64,
 }
 
 /// When an `acks=all` write is fsynced before it is acknowledged.
@@ -415,6 +417,7 @@ fn log(config: &BrokerConfig) -> LogSettings {
             _ => FlushAcksAll::Auto,
         },
         disk_free_min_bytes: config.long("ottla.disk.free.min.bytes"),
+        disk_stall_max_ms: config.long("ottla.disk.stall.max.ms"),
     }
 }
 

@@ -11,4 +11,6 @@ keys! { pub(super) KEYS {
         "When an acks=all write is fsynced before it is acknowledged: auto (where it has one replica), always, never.";
     "ottla.disk.free.min.bytes": LONG = "67108864", at_least(0), MEDIUM internal, READ_ONLY, HONOURED,
         "Producers are refused while the disk of their partition has fewer free bytes than this; 0 means never.";
+    "ottla.disk.stall.max.ms": LONG = "30000", at_least(0), MEDIUM internal, READ_ONLY, HONOURED,
+        "A log directory whose disk has not answered for so long is taken offline, where others go on; 0 means never.";
 } }

@@ -1,42 +1,66 @@
 //! The checkpoint files of the directories: recovery points, log starts, high watermarks, compaction.
+//!
+//! A disk that does not answer holds up the files of its own directory: nobody waits for them who has to do with another
+//! one, or asks what directories there are.
 
 use super::{Dir, LogDirs};
+use crate::node::dir_state::DirState;
 use crate::node::partition::{Checkpointed, Partition};
-use crate::node::partitions::CheckpointLine;
+use crate::node::partitions::{CheckpointLine, Partitions};
 use ottla_log::{LogDir, LogDirError, OffsetCheckpoint, TopicPartition};
 use ottla_protocol::Offset;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the files of one directory have.
+#[derive(Default)]
+pub(super) struct Checkpoints {
+    /// What they were last written for.
+    written: Vec<CheckpointLine>,
+    /// What they were last written with.
+    checkpointed: Vec<(OffsetCheckpoint, BTreeMap<TopicPartition, Offset>)>,
+    /// The same of compaction, which has its own times.
+    cleaned_to: BTreeMap<TopicPartition, Offset>,
+}
+
+/// Writes some of them.
+type Write = fn(&mut Checkpoints, &LogDir, &[CheckpointLine]) -> Result<(), LogDirError>;
 
 impl LogDirs {
     /// Writes the checkpoints of recovery points, log starts, high watermarks and compaction, where they have changed.
-    pub(in crate::node) fn write_checkpoints(&self, lines: &[CheckpointLine]) {
-        self.write_lines(lines, Dir::write_checkpoints, |_| true);
+    pub(in crate::node) fn write_checkpoints(&self, partitions: &Partitions) {
+        for dir in self.online() {
+            self.write_checkpoints_of(&dir, partitions);
+        }
+    }
+
+    /// The same of one directory.
+    pub(in crate::node) fn write_checkpoints_of(&self, dir: &DirState, partitions: &Partitions) {
+        self.write_lines(dir, partitions, Checkpoints::write);
     }
 
     /// Writes up to where partitions are compacted, for the directory of one that was just now.
-    pub(in crate::node) fn write_cleaner_checkpoint(&self, partition: &Partition, lines: &[CheckpointLine]) {
-        let index = partition.dir().index();
-        self.write_lines(lines, Dir::write_cleaner_checkpoint, |dir| dir.state.index() == index);
+    pub(in crate::node) fn write_cleaner_checkpoint(&self, partition: &Partition, partitions: &Partitions) {
+        self.write_lines(&partition.dir(), partitions, Checkpoints::write_cleaned);
     }
 
-    fn write_lines(
-        &self,
-        lines: &[CheckpointLine],
-        write: fn(&mut Dir, &[&CheckpointLine]) -> Result<(), LogDirError>,
-        concerns: impl Fn(&Dir) -> bool,
-    ) {
-        let mut dirs = self.dirs.lock();
-        for dir in dirs.iter_mut().filter(|dir| dir.holds_partitions && dir.state.is_online()) {
-            if !concerns(dir) {
-                continue;
-            }
-            let index = dir.state.index();
-            let here: Vec<_> = lines.iter().filter(|line| line.log_dir == index).collect();
-            if let Err(error) = write(dir, &here) {
-                tracing::error!(%error, "cannot write a checkpoint");
-                if error.is_storage_failure() {
-                    dir.state.fail(&error);
-                }
+    fn write_lines(&self, state: &DirState, partitions: &Partitions, write: Write) {
+        let found = {
+            let dirs = self.dirs.lock();
+            let dir = dirs.get(state.index()).filter(|dir| dir.holds_partitions);
+            dir.and_then(|dir| Some((Arc::clone(dir.log_dir.as_ref()?), Arc::clone(&dir.checkpoints))))
+        };
+        let Some((log_dir, checkpoints)) = found else { return };
+        let mut checkpoints = checkpoints.lock();
+        if !state.is_online() {
+            return;
+        }
+        // Asked under the lock, so that nobody writes what is older than what is there.
+        let lines = partitions.checkpoint_lines(state.index());
+        if let Err(error) = write(&mut checkpoints, &log_dir, &lines) {
+            tracing::error!(%error, "cannot write a checkpoint");
+            if error.is_storage_failure() {
+                state.fail(&error);
             }
         }
     }
@@ -52,10 +76,12 @@ impl Dir {
             cleaned_to: options.cleaned_to,
         }
     }
+}
 
-    fn write_checkpoints(&mut self, lines: &[&CheckpointLine]) -> Result<(), LogDirError> {
+impl Checkpoints {
+    fn write(&mut self, log_dir: &LogDir, lines: &[CheckpointLine]) -> Result<(), LogDirError> {
         // Nearly always nothing has changed, and that is to cost nothing.
-        if lines.iter().copied().eq(&self.written) {
+        if lines == self.written {
             return Ok(());
         }
         let mut recovery_points = BTreeMap::new();
@@ -69,7 +95,6 @@ impl Dir {
             recovery_points.insert(topic_partition.clone(), offsets.recovery_point);
             high_watermarks.insert(topic_partition, offsets.high_watermark);
         }
-        let Some(log_dir) = &self.log_dir else { return Ok(()) };
         let now = vec![
             (OffsetCheckpoint::RecoveryPoint, recovery_points),
             (OffsetCheckpoint::LogStartOffset, log_start_offsets),
@@ -82,19 +107,17 @@ impl Dir {
             }
         }
         self.checkpointed = now;
-        self.write_cleaner_checkpoint(lines)?;
-        self.written = lines.iter().map(|line| (*line).clone()).collect();
+        self.write_cleaned(log_dir, lines)?;
+        self.written = lines.to_vec();
         Ok(())
     }
 
-    fn write_cleaner_checkpoint(&mut self, lines: &[&CheckpointLine]) -> Result<(), LogDirError> {
+    fn write_cleaned(&mut self, log_dir: &LogDir, lines: &[CheckpointLine]) -> Result<(), LogDirError> {
         let cleaned_to = lines.iter().filter_map(|line| {
             Some((TopicPartition::new(&*line.topic, line.index), line.offsets.cleaned_to?))
         });
         let cleaned_to: BTreeMap<_, _> = cleaned_to.collect();
-        if cleaned_to != self.cleaned_to
-            && let Some(log_dir) = &self.log_dir
-        {
+        if cleaned_to != self.cleaned_to {
             let offsets = cleaned_to.iter().map(|(key, offset)| (key, *offset));
             log_dir.write_checkpoint(OffsetCheckpoint::Cleaner, offsets)?;
             self.cleaned_to = cleaned_to;

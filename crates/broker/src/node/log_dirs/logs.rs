@@ -128,10 +128,17 @@ impl LogDirs {
         tell(&report);
         if report.missing_before.is_some() {
             // What is appended now would count as flushed.
-            let dirs = self.dirs.lock();
             let point = log.recovery_point();
-            let lowered = match dirs.get(state.index()).and_then(|dir| dir.log_dir.as_ref()) {
-                Some(log_dir) => log_dir.lower_recovery_point(&topic_partition, point),
+            let found = {
+                let dirs = self.dirs.lock();
+                let dir = dirs.get(state.index());
+                dir.and_then(|dir| Some((Arc::clone(dir.log_dir.as_ref()?), Arc::clone(&dir.checkpoints))))
+            };
+            let lowered = match found {
+                Some((log_dir, checkpoints)) => {
+                    let _writing = checkpoints.lock();
+                    log_dir.lower_recovery_point(&topic_partition, point)
+                }
                 None => Ok(()),
             };
             if let Err(error) = lowered {

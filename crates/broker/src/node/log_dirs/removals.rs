@@ -16,6 +16,13 @@ pub enum Removal {
     Segments(DeletedSegments),
 }
 
+/// What is to be removed of one directory.
+#[derive(Default)]
+pub(in crate::node) struct Due {
+    leftovers: Vec<PathBuf>,
+    removals: Vec<Removal>,
+}
+
 impl Removal {
     /// Something of what is removed.
     fn path(&self) -> Option<PathBuf> {
@@ -67,12 +74,17 @@ impl LogDirs {
 
     /// Removes the deleted files whose time has come, and those that the last process left.
     pub fn remove_deleted(&self, now_ms: i64) {
-        let offline = self.offline_paths();
-        let can_be_reached = |path: &Path| !offline.iter().any(|dir| path.starts_with(dir));
-        let leftovers = std::mem::take(&mut *self.leftovers.lock());
-        for path in leftovers.into_iter().filter(|path| can_be_reached(path)) {
-            if let Err(error) = self.context.disk().remove_dir(&path) {
-                tracing::warn!(path = %path.display(), %error, "cannot remove a deleted log");
+        self.take_deleted(now_ms).into_iter().for_each(|due| self.remove(due));
+    }
+
+    /// Takes them out, each directory's by themselves; what lies in one that failed is left there.
+    pub(in crate::node) fn take_deleted(&self, now_ms: i64) -> Vec<Due> {
+        let dirs = self.online();
+        let mut all: Vec<Due> = dirs.iter().map(|_| Due::default()).collect();
+        let at = |path: &Path| dirs.iter().position(|dir| path.starts_with(dir.path()));
+        for path in std::mem::take(&mut *self.leftovers.lock()) {
+            if let Some(at) = at(&path) {
+                all[at].leftovers.push(path);
             }
         }
         let due = {
@@ -81,9 +93,22 @@ impl LogDirs {
             std::mem::replace(&mut *removals, later)
         };
         for removal in due.into_values().flatten() {
-            if removal.path().is_some_and(|path| !can_be_reached(&path)) {
-                continue;
+            if let Some(at) = removal.path().and_then(|path| at(&path)) {
+                all[at].removals.push(removal);
             }
+        }
+        all.retain(|due| !(due.leftovers.is_empty() && due.removals.is_empty()));
+        all
+    }
+
+    /// Removes what was taken out.
+    pub(in crate::node) fn remove(&self, due: Due) {
+        for path in due.leftovers {
+            if let Err(error) = self.context.disk().remove_dir(&path) {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a deleted log");
+            }
+        }
+        for removal in due.removals {
             let removed = match removal {
                 Removal::Log(log) => log.remove(),
                 Removal::Segments(segments) => segments.remove(),

@@ -4,10 +4,12 @@ use super::*;
 use crate::node::disk_space;
 use crate::node::partition::tests::{Told, World, ask, produce, read};
 use crate::node::partitions::Held;
+use ottla_log::disk::{Op, SimDisk};
 use ottla_log::{CLEAN_SHUTDOWN_FILE, OffsetCheckpoint};
 use ottla_protocol::ErrorCode;
 use ottla_protocol::records::BatchBuilder;
 use ottla_replica::partition::list_offsets::LATEST;
+use std::sync::mpsc;
 
 fn own_batch() -> Vec<u8> {
     let mut batch = BatchBuilder::new();
@@ -127,4 +129,37 @@ fn a_fast_producer_does_not_run_past_the_limit_between_two_measurements() {
     assert_eq!(produce(&partition, 0, &["a"]), Ok(0));
     partition.dir().room().take(65 << 20);
     assert_eq!(produce(&partition, 1, &["b"]), Err(ErrorCode::KafkaStorageError));
+}
+
+#[test]
+fn a_disk_that_does_not_take_a_checkpoint_holds_up_nobody_else() {
+    let disk = SimDisk::new();
+    let world = World::open_on(Arc::new(disk.clone()), Path::new("/a,/b"), &[]);
+    let held = [world.partition_of(0, 0), world.partition_of(1, 0)];
+    for partition in &held {
+        assert_eq!(produce(partition, 0, &["a"]), Ok(0));
+    }
+    let partitions = Partitions::default();
+    partitions.update(held.clone().map(Held::Open), []);
+    let ((hangs, hung), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+    let released = Mutex::new(released);
+    disk.on_call(move |op, path| {
+        if op == Op::Rename && path.starts_with("/b") {
+            // The test may have ended early.
+            hangs.send(()).ok();
+            released.lock().recv().ok();
+        }
+    });
+    let written = |dir: &str| OffsetCheckpoint::Replication.read(&disk, Path::new(dir)).unwrap().len();
+    std::thread::scope(|scope| {
+        let stuck = scope.spawn(|| world.log_dirs.write_checkpoints_of(&held[1].dir(), &partitions));
+        hung.recv().unwrap();
+        world.log_dirs.write_checkpoints_of(&held[0].dir(), &partitions);
+        assert_eq!((written("/a"), written("/b")), (1, 0));
+        assert_eq!(world.log_dirs.offline_ids(), []);
+        assert_eq!(world.partition_of(2, 0).dir().index(), 0, "new partitions are placed");
+        drop(release);
+        stuck.join().unwrap();
+    });
+    assert_eq!(written("/b"), 1);
 }

@@ -129,12 +129,15 @@ impl Partition {
 
     /// The disk under it has failed: whoever waits is told so, and nothing is acknowledged any more.
     pub(in crate::node) fn fail(self: &Arc<Self>, error: ErrorCode) {
-        let told = {
-            // Whoever began to wait before the failure was known holds the lock until it is in the list.
-            let _state = self.state.lock();
-            self.waits.fail(error)
-        };
-        for waiter in told {
+        // Whoever began to wait before the failure was known holds the lock until it is in the list.
+        let _state = self.state.lock();
+        self.fail_waiting(error);
+    }
+
+    /// The same for those who wait now, while somebody who holds the lock may hang on the disk: what that one appends is
+    /// told of the failure by the flush that follows.
+    pub(in crate::node) fn fail_waiting(&self, error: ErrorCode) {
+        for waiter in self.waits.fail(error) {
             waiter.wake();
         }
         self.waiters.wake();

@@ -293,6 +293,11 @@ impl Partition {
     /// Appends a batch that this broker made itself. The ticket hears in any case how it ended: that the batch is
     /// committed, or why it is not in the log.
     pub(crate) fn append(self: &Arc<Self>, batch: Vec<u8>, ticket: Ticket) {
+        if let Err(error) = self.check_online() {
+            // Somebody may hang there with the lock.
+            ticket.waiter.ended(ticket.number, Err(error));
+            return ticket.waiter.wake();
+        }
         if !self.is_stuck() {
             return self.append_here(&batch, ticket);
         }
@@ -306,7 +311,8 @@ impl Partition {
     /// Whether an append might have to wait for the disk. Then it is to be made by [`append_aside`](Self::append_aside),
     /// as all are until those are done, so that they stay in order.
     pub(crate) fn is_stuck(&self) -> bool {
-        self.dir.load().is_stuck()
+        let dir = self.dir.load();
+        dir.is_online() && dir.is_stuck()
     }
 
     /// Has an append made by the thread of a directory whose disk is stuck; false if too many wait for that.
@@ -423,6 +429,11 @@ impl Partition {
 
     fn check_online(&self) -> Result<(), ErrorCode> {
         self.dir.load().check_online()
+    }
+
+    /// Behind an append that hangs, nobody waits on a data thread who can ask again.
+    fn check_not_stuck(&self) -> Result<(), ErrorCode> {
+        if self.is_stuck() { Err(ErrorCode::RequestTimedOut) } else { Ok(()) }
     }
 
     /// Producers leave the last of a disk to what makes room again.
@@ -627,6 +638,7 @@ impl Partition {
     pub fn delete_records(self: &Arc<Self>, offset: Offset) -> Result<Offset, ErrorCode> {
         let policy = self.settings().cleanup_policy;
         self.check_online()?;
+        self.check_not_stuck()?;
         self.locked(|state| {
             state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
             let high_watermark = state.replica.high_watermark();
@@ -648,6 +660,7 @@ impl Partition {
     /// The idempotent producers that it remembers.
     pub fn producers(&self) -> Result<Vec<ActiveProducer>, ErrorCode> {
         self.check_online()?;
+        self.check_not_stuck()?;
         let state = self.state.lock();
         state.replica.check_request(LeaderEpoch::NONE, true).map_err(|refusal| refusal.error)?;
         Ok(state.producers.active_producers().collect())

@@ -1,11 +1,11 @@
 //! What happens to a partition by the clock, by configuration and at its end.
 
 use super::open::{log_config, replica_settings};
-use super::{Partition, State};
+use super::{Partition, State, clock};
 use ottla_config::{BrokerSettings, TopicSettings};
 use ottla_log::{DeletedLog, DeletedSegments, LogError, RetentionPolicy, deletable_segments};
 use ottla_protocol::{ErrorCode, Offset, Uuid};
-use ottla_replica::partition::Input;
+use ottla_replica::partition::{Input, Registration};
 use std::sync::Arc;
 
 /// What checkpoint files say about a partition.
@@ -22,6 +22,23 @@ pub struct Checkpointed {
 }
 
 impl Partition {
+    /// The metadata has the partition like this now. Behind an append that hangs it is told of that in its turn: who tells
+    /// has others to tell.
+    pub(in crate::node) fn register_in_turn(self: &Arc<Self>, registration: Registration) {
+        let this = Arc::clone(self);
+        self.dir().when_not_stuck(move || this.register(registration, clock::now_ms()));
+    }
+
+    /// The topic's or the broker's configuration changed; told like that.
+    pub(in crate::node) fn configure_in_turn(
+        self: &Arc<Self>,
+        settings: Arc<TopicSettings>,
+        broker: Arc<BrokerSettings>,
+    ) {
+        let this = Arc::clone(self);
+        self.dir().when_not_stuck(move || this.configure(settings, &broker, clock::now_ms()));
+    }
+
     /// The topic's or the broker's configuration changed.
     pub fn configure(self: &Arc<Self>, settings: Arc<TopicSettings>, broker: &BrokerSettings, now_ms: i64) {
         self.locked(|state| {
