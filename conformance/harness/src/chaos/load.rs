@@ -40,6 +40,8 @@ pub(crate) struct Load {
     topics: Mutex<BTreeMap<String, bool>>,
     /// Producers whose acknowledgements say nothing of a power cut.
     lossy: Mutex<Vec<u64>>,
+    /// What brokers should not have answered.
+    suspicions: Mutex<Vec<String>>,
     pub(crate) refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -54,6 +56,7 @@ impl Load {
             history: Mutex::default(),
             topics: Mutex::default(),
             lossy: Mutex::default(),
+            suspicions: Mutex::default(),
             refusals: Mutex::default(),
         }
     }
@@ -78,6 +81,15 @@ impl Load {
     /// Producers whose acknowledgements say nothing of a power cut.
     pub(crate) fn lossy(&self) -> Vec<u64> {
         self.lossy.lock().expect("no client panicked").clone()
+    }
+
+    /// What brokers should not have answered.
+    pub(crate) fn suspicions(&self) -> Vec<String> {
+        self.suspicions.lock().expect("no client panicked").clone()
+    }
+
+    fn suspect(&self, what: String) {
+        self.suspicions.lock().expect("no client panicked").push(what);
     }
 
     fn is_stopped(&self) -> bool {

@@ -75,9 +75,6 @@ impl Disk for RealDisk {
     }
 
     fn sync_all(&self, dir: &Path) -> io::Result<()> {
-        if cfg!(feature = "broken-no-fsync") {
-            return Ok(());
-        }
         Ok(rustix::fs::syncfs(File::open(dir)?)?)
     }
 
@@ -180,9 +177,6 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        if cfg!(feature = "broken-no-fsync") {
-            return Ok(());
-        }
         // Pages that could not be written count as clean: they would be read as if they were on the disk, and no later
         // sync would write them. Clean pages can be dropped.
         self.0.sync_data().inspect_err(|_| drop_pages(&self.0))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use ottla_protocol::error::ErrorCode;
 use ottla_protocol::messages::FetchRequest;
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -44,7 +44,11 @@ impl Load {
         let ends = reader.list_offsets()?;
         let deadline = Instant::now() + PATIENCE;
         while ends.iter().zip(&reader.positions).any(|(end, position)| position < end) {
-            ensure!(Instant::now() < deadline, "read up to {:?}, not {ends:?}", reader.positions);
+            if Instant::now() > deadline {
+                // The checker tells what is missing there.
+                self.suspect(format!("what is there can be read up to {:?}, not {ends:?}", reader.positions));
+                break;
+            }
             reader.poll(10)?;
         }
         Ok(reader.process)
@@ -156,8 +160,13 @@ impl<'l> Reader<'l> {
                     self.load.refused(error);
                     let place = (partition, self.positions[partition as usize]);
                     let told = if self.damaged.0 == place { self.damaged.1 + 1 } else { 1 };
-                    self.damaged = (place, told);
-                    self.positions[partition as usize] += i64::from(told == TOLD_MAX);
+                    if told < TOLD_MAX {
+                        self.damaged = (place, told);
+                    } else {
+                        // What is next to it is believed at once.
+                        self.positions[partition as usize] += 1;
+                        self.damaged = ((place.0, place.1 + 1), TOLD_MAX);
+                    }
                     continue;
                 }
                 error => {

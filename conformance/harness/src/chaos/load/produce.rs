@@ -23,6 +23,14 @@ pub(crate) struct Sending {
     pub(crate) idempotent: bool,
 }
 
+/// What became of a batch.
+enum Fate {
+    /// This.
+    Ended(Outcome),
+    /// The broker does not know what this producer sent before.
+    Forgotten,
+}
+
 impl Load {
     /// Produces until it is asked to end.
     pub(crate) fn produce(&self, sending: Sending, seed: u64) -> Result<()> {
@@ -32,7 +40,7 @@ impl Load {
         }
         let mut random = Random::new(seed ^ process);
         let mut connection = Reconnecting::new(self.port);
-        let producer = if sending.idempotent { Some(self.producer_id(&mut connection)?) } else { None };
+        let mut producer = if sending.idempotent { Some(self.producer_id(&mut connection)?) } else { None };
         let mut sequences = vec![0; self.partitions as usize];
         let mut counter = 0;
         // A producer whose records are old is forgotten by brokers, Kafka's too: time goes by the records.
@@ -53,8 +61,15 @@ impl Load {
                 counter += 1;
             }
             *sequence += count as i32;
-            let outcome = self.send(&mut connection, partition, sending, builder.build(), &mut op)?;
-            self.end_op(op, outcome);
+            match self.send(&mut connection, partition, sending, builder.build(), &mut op)? {
+                Fate::Ended(outcome) => self.end_op(op, outcome),
+                Fate::Forgotten => {
+                    self.end_op(op, Outcome::Info);
+                    // As a real client: it goes on as another producer.
+                    producer = Some(self.producer_id(&mut connection)?);
+                    sequences.fill(0);
+                }
+            }
         }
         Ok(())
     }
@@ -83,7 +98,7 @@ impl Load {
         sending: Sending,
         batch: Vec<u8>,
         op: &mut Op,
-    ) -> Result<Outcome> {
+    ) -> Result<Fate> {
         let data = PartitionProduceData {
             index: partition,
             records: Some(bytes::Bytes::from(batch).into()),
@@ -101,7 +116,7 @@ impl Load {
             let Ok(answer) = connection.client().and_then(|client| client.ask(9, &request)) else {
                 connection.lost();
                 if !sending.idempotent {
-                    return Ok(Outcome::Info);
+                    return Ok(Fate::Ended(Outcome::Info));
                 }
                 continue;
             };
@@ -114,22 +129,23 @@ impl Load {
                             *offset = Some(answer.base_offset + delta as i64);
                         }
                     }
-                    return Ok(Outcome::Ok);
+                    return Ok(Fate::Ended(Outcome::Ok));
                 }
                 // Its producer has the answer for the batch before, and the broker does not have the batch.
                 ErrorCode::OutOfOrderSequenceNumber => {
-                    bail!("lost-acknowledged: partition {partition} does not know the last sequence: {error}")
+                    self.suspect(format!("{} does not know the last sequence of a producer", key(partition)));
+                    return Ok(Fate::Forgotten);
                 }
                 _ if !error.is_retriable() => bail!("a batch was refused for good: {error}"),
                 _ => {
                     self.refused(error);
                     if !sending.idempotent {
-                        return Ok(Outcome::Info);
+                        return Ok(Fate::Ended(Outcome::Info));
                     }
                     thread::sleep(Duration::from_millis(20));
                 }
             }
         }
-        Ok(Outcome::Info)
+        Ok(Fate::Ended(Outcome::Info))
     }
 }
