@@ -23,6 +23,7 @@ use crate::environment::Environment;
 use crate::jvm::Runner;
 use crate::random::Random;
 use crate::report::Report;
+use crate::suites::disks;
 use load::{Load, Sending};
 
 pub(crate) use faults::{DAMAGE, cases, run as run_fault};
@@ -220,7 +221,7 @@ pub fn log(environment: &Environment, first: u64, seeds: u64, report: &mut Repor
         report.case(fault.name, || run_fault(environment, &libc, fault));
     }
     report.case(DAMAGE.0, || DAMAGE.1(environment, &environment.ottla));
-    Ok(())
+    disks::moves::run(environment, report, 2)
 }
 
 /// Builds that are broken on purpose, beside the ordinary one; what each breaks must be found. One that is not is the

@@ -6,7 +6,7 @@ mod codec;
 pub(crate) mod compaction;
 mod container;
 mod crash;
-mod disks;
+pub(crate) mod disks;
 mod documents;
 mod fuzz;
 mod groups;

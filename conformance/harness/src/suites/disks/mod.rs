@@ -1,6 +1,7 @@
 //! Log directories as disks: full ones, failing ones, several of them, moves between them, and what tools say of the
 //! files in them.
 
+pub(crate) mod moves;
 mod pair;
 mod place;
 mod space;
@@ -10,6 +11,9 @@ use anyhow::Result;
 use crate::environment::{Environment, Kind};
 use crate::report::Report;
 
+/// How many disk calls of a move may lie between two kills, in the small form.
+const SMALL: u64 = 40;
+
 /// Runs the suite.
 pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> {
     if environment.under_test == Kind::Kafka {
@@ -17,6 +21,7 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
     } else {
         space::run(environment, report)?;
         pair::run(environment, report)?;
+        moves::run(environment, report, SMALL)?;
     }
     Ok(())
 }
