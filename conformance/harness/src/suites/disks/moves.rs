@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 const CALLS_MAX: u64 = 2_000;
 
 /// Runs the cases; `stride` tells how many disk calls of a move are passed over between two kills, at most.
-pub(super) fn run(environment: &Environment, report: &mut Report, stride: u64) -> Result<()> {
+pub(crate) fn run(environment: &Environment, report: &mut Report, stride: u64) -> Result<()> {
     for (name, has_journal) in [("killed", false), ("without_power", true)] {
         let seed = 4_044;
         report.case(
