@@ -49,19 +49,51 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
     });
     report.case("a_directory_of_kafka_is_taken_over", || {
         let directory = directory.path().join("from-kafka");
-        takeover(environment, &mut runner, &directory, BrokerKind::Kafka, environment.under_test, false)
+        takeover(
+            environment,
+            &mut runner,
+            &directory,
+            &["data"],
+            BrokerKind::Kafka,
+            environment.under_test,
+            false,
+        )
     });
     report.case("a_directory_of_kafka_is_taken_over_after_kill_9", || {
         let directory = directory.path().join("from-killed-kafka");
-        takeover(environment, &mut runner, &directory, BrokerKind::Kafka, environment.under_test, true)
+        takeover(
+            environment,
+            &mut runner,
+            &directory,
+            &["data"],
+            BrokerKind::Kafka,
+            environment.under_test,
+            true,
+        )
     });
     report.case("kafka_takes_a_directory_back", || {
         let directory = directory.path().join("to-kafka");
-        takeover(environment, &mut runner, &directory, environment.under_test, BrokerKind::Kafka, false)
+        takeover(
+            environment,
+            &mut runner,
+            &directory,
+            &["data"],
+            environment.under_test,
+            BrokerKind::Kafka,
+            false,
+        )
     });
     report.case("kafka_takes_a_directory_back_after_kill_9", || {
         let directory = directory.path().join("to-kafka-killed");
-        takeover(environment, &mut runner, &directory, environment.under_test, BrokerKind::Kafka, true)
+        takeover(
+            environment,
+            &mut runner,
+            &directory,
+            &["data"],
+            environment.under_test,
+            BrokerKind::Kafka,
+            true,
+        )
     });
     Ok(())
 }
@@ -184,16 +216,18 @@ pub(super) fn dump(runner: &mut Runner<'_>, data: &Path, is_wanted: &dyn Fn(&str
     Ok(())
 }
 
-/// One broker writes a directory, another one opens it: records of every compression, topics, configs, group offsets.
-fn takeover(
+/// One broker writes log directories, another one opens them: records of every compression, topics, configs, group
+/// offsets. No log is somewhere else afterwards.
+pub(super) fn takeover(
     environment: &Environment,
     runner: &mut Runner<'_>,
     directory: &Path,
+    log_dirs: &[&str],
     first: BrokerKind,
     second: BrokerKind,
     killed: bool,
 ) -> Result<()> {
-    let mut writer = Broker::new(environment, first, directory);
+    let mut writer = Broker::new(environment, first, directory).log_dirs(log_dirs);
     writer.start(runner)?;
     let bootstrap = writer.bootstrap();
     let server = ["--bootstrap-server", bootstrap.as_str()];
@@ -218,7 +252,8 @@ fn takeover(
         writer.stop()?
     }
 
-    let mut reader = Broker::new(environment, second, directory).on_ports_of(&writer);
+    let placed = placed(directory, log_dirs)?;
+    let mut reader = Broker::new(environment, second, directory).log_dirs(log_dirs).on_ports_of(&writer);
     reader.start(runner)?;
     let after = state(runner, &server)?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
@@ -253,7 +288,28 @@ fn takeover(
     let output = runner.tool("kafka-console-consumer", &[&server[..], &first].concat(), b"")?.success()?;
     ensure!(output.stdout == "first\n", "{:?} is the first record", output.stdout);
     reader.check_alive()?;
-    reader.stop()
+    reader.stop()?;
+    for (dir, before) in log_dirs.iter().zip(placed) {
+        let moved: Vec<&String> =
+            before.iter().filter(|name| !directory.join(dir).join(name).exists()).collect();
+        ensure!(moved.is_empty(), "{moved:?} are no longer in {dir}");
+    }
+    Ok(())
+}
+
+/// The directories of partitions in each log directory; all of these have some.
+fn placed(directory: &Path, log_dirs: &[&str]) -> Result<Vec<Vec<String>>> {
+    let mut placed = Vec::new();
+    for dir in log_dirs {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory.join(dir))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            names.extend(Some(name).filter(|name| name.starts_with("from-") || name.starts_with("__")));
+        }
+        ensure!(names.len() > 2, "{dir} has {names:?}");
+        placed.push(names);
+    }
+    Ok(placed)
 }
 
 /// Topics with their ids and configs, the ends of partitions, and what groups committed, as Kafka's tools tell it.

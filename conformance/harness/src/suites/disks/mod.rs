@@ -8,7 +8,9 @@ mod space;
 
 use anyhow::Result;
 
+use super::crash;
 use crate::environment::{Environment, Kind};
+use crate::jvm::Runner;
 use crate::report::Report;
 
 /// How many disk calls of a move may lie between two kills, in the small form.
@@ -22,6 +24,22 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
         space::run(environment, report)?;
         pair::run(environment, report)?;
         moves::run(environment, report, SMALL)?;
+    }
+    taken_over(environment, report)
+}
+
+/// Two directories change hands.
+fn taken_over(environment: &Environment, report: &mut Report) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mut runner = Runner::new(environment);
+    let mine = environment.under_test;
+    for (name, first, second) in
+        [("of_kafka_are_taken_over", Kind::Kafka, mine), ("are_taken_back_by_kafka", mine, Kind::Kafka)]
+    {
+        report.case(&format!("two_directories_{name}"), || {
+            let directory = directory.path().join(name);
+            crash::takeover(environment, &mut runner, &directory, &pair::DIRS, first, second, false)
+        });
     }
     Ok(())
 }
