@@ -274,6 +274,15 @@ impl<'e> Broker<'e> {
         Ok(())
     }
 
+    /// Whether the process has ended by itself, and says that something went wrong.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let Some(child) = self.child.as_mut() else { return Ok(true) };
+        let Some(status) = child.try_wait()? else { return Ok(false) };
+        self.child = None;
+        ensure!(status.code().is_some_and(|code| code != 0), "the broker ended with {status}");
+        Ok(true)
+    }
+
     /// An error unless the process still runs and its log shows no panic.
     pub fn check_alive(&mut self) -> Result<()> {
         let Some(child) = self.child.as_mut() else { bail!("the broker is not running") };

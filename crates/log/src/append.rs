@@ -218,11 +218,7 @@ impl Log {
             // Without it there is no entry; lookups read on from the one before.
             max.map_or(Ok(()), |max| push_time_entry(segment, max))?;
             self.active.bytes_since_index = 0;
-            // Entries that cannot be written now stay in memory; the batch is in the log all the same.
-            let stored = segment.offset_index.store_block(&segment.files);
-            if let Err(error) = stored.and_then(|()| segment.time_index.store_block(&segment.files)) {
-                tracing::warn!(partition = %self.topic_partition(), %error, "cannot write index entries yet");
-            }
+            self.store_index_blocks(segment)?;
         }
         self.active.bytes_since_index += header.size() as u32;
         let mut epochs = self.shared.epochs.upgradable_read();
@@ -231,6 +227,32 @@ impl Log {
             self.durable.epochs_changed = true;
         }
         Ok(())
+    }
+
+    /// Writes what has gathered of index entries. Those that the disk has no room for stay in memory; the batch is in the
+    /// log all the same.
+    fn store_index_blocks(&mut self, segment: &Segment) -> Result<(), LogError> {
+        let files = &segment.files;
+        let offsets = segment.offset_index.store_block(files).map_err(files.io("write", Kind::OffsetIndex));
+        let stored = offsets
+            .and_then(|()| segment.time_index.store_block(files).map_err(files.io("write", Kind::TimeIndex)));
+        match stored {
+            Err(error) if error.is_storage_failure() => {
+                // The batch is neither readable nor taken back.
+                self.durable.is_offline = true;
+                Err(error)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.active.is_index_behind, true) {
+                    tracing::warn!(%error, "cannot write index entries yet");
+                }
+                Ok(())
+            }
+            Ok(()) => {
+                self.active.is_index_behind = false;
+                Ok(())
+            }
+        }
     }
 
     /// Whether an append of that kind begins a new segment. A caller that keeps producers' state takes a snapshot of
@@ -327,6 +349,7 @@ impl Log {
             first_timestamp: None,
             bytes_since_index: 0,
             is_ragged: false,
+            is_index_behind: false,
             is_changed: end_position == 0,
         };
         tell_ends(&segments, end_offset);

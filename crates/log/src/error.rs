@@ -163,7 +163,8 @@ impl LogError {
     }
 }
 
-pub(crate) fn is_failure_of_the_disk(error: &io::Error) -> bool {
+/// Whether the disk failed, as [`LogError::is_storage_failure`] has it, of a file that is not a log's.
+pub fn is_failure_of_the_disk(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     /// `ENFILE` and `EMFILE`: the table of open files is full.
     const TABLE_FULL: [i32; 2] = [23, 24];

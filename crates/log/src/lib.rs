@@ -52,7 +52,7 @@ pub use checkpoint::OffsetCheckpoint;
 pub use config::LogConfig;
 pub use damage::DamagedRange;
 pub use epoch_cache::{EpochCache, EpochEntry};
-pub use error::{LogError, TopicPartition};
+pub use error::{LogError, TopicPartition, is_failure_of_the_disk};
 pub use export::{ExportedLog, export_log};
 pub use file_cache::LogContext;
 pub use flush::Flush;

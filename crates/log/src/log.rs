@@ -73,6 +73,8 @@ pub(crate) struct Active {
     pub(crate) is_ragged: bool,
     /// Something was appended that its indexes' files do not tell yet.
     pub(crate) is_changed: bool,
+    /// The disk has refused index entries, and that was said.
+    pub(crate) is_index_behind: bool,
 }
 
 /// What is on the disk for sure.

@@ -550,6 +550,7 @@ impl<'o> Opening<'o> {
                 first_timestamp,
                 bytes_since_index: 0,
                 is_ragged: false,
+                is_index_behind: false,
                 // The indexes that recovery made are not written whole yet.
                 is_changed: self.recovered_end.is_some(),
             },

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 
 use common::*;
 use ottla_log::disk::{Disk, Fault, Op, SimDisk};
-use ottla_log::{AbortedTxn, Log, LogError, OpenOptions};
+use ottla_log::{AbortedTxn, Log, LogConfig, LogError, OpenOptions};
 use ottla_protocol::records::BatchBytes;
 use ottla_protocol::{LeaderEpoch, Offset, ProducerId};
 
@@ -193,6 +193,26 @@ fn after_a_sync_that_failed_nothing_is_written_any_more() {
     assert!(matches!(log.flush(0), Err(LogError::Offline { .. })));
     assert_eq!(read_records(&log, 0, 1), [(0, 1)], "what is on the disk can be read");
     assert!(matches!(log.close(), Err(LogError::Offline { .. })));
+}
+
+/// A disk that fails under an index is one that fails; one that is full is not.
+#[test]
+fn an_index_that_cannot_be_written_ends_the_log_unless_the_disk_is_full() {
+    for (kind, ends) in [(ErrorKind::Other, true), (ErrorKind::StorageFull, false)] {
+        let disk = new_disk();
+        let config = LogConfig { index_interval_bytes: 0, ..LogConfig::default() };
+        let (mut log, _) = open_with(&disk, OpenOptions { config, ..options() });
+        disk.inject(Fault { times: u32::MAX, ..Fault::once(Op::Write, "index", kind) });
+        let failed = (0..1000).find_map(|timestamp| {
+            let bytes = batch(&[timestamp]);
+            log.append(&mut BatchBytes::new(&bytes).expect("sound"), LeaderEpoch(1), 0).err()
+        });
+        assert_eq!(failed.is_some_and(|error| error.is_storage_failure()), ends, "{kind}");
+        assert_eq!(log.is_online(), !ends, "{kind}");
+        // What was acknowledged can be read, nothing else.
+        let end = log.log_end_offset();
+        assert_eq!(all_records(&log).len() as i64, end.0, "{kind}");
+    }
 }
 
 #[test]

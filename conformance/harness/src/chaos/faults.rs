@@ -59,7 +59,7 @@ const OF_FILES: &[Case] = &[
 
 /// All cases that take seconds.
 pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
-    [OF_FILES, super::stalls::SHORT].into_iter().flatten()
+    [OF_FILES, super::places::ALL, super::stalls::SHORT].into_iter().flatten()
 }
 
 /// Runs a case.
@@ -154,10 +154,15 @@ impl Bench<'_> {
 }
 
 /// Sends until something is refused; the values that were acknowledged before.
-pub(super) fn until_refused(client: &mut Single, topic: &str, limit: u32) -> Result<(Vec<String>, Produced)> {
+pub(super) fn until_refused(
+    client: &mut Single,
+    topic: &str,
+    padding: &str,
+    limit: u32,
+) -> Result<(Vec<String>, Produced)> {
     let mut acknowledged = Vec::new();
     for number in 0..limit {
-        let value = format!("{topic} {number}");
+        let value = format!("{topic} {number}{padding}");
         match client.produce(topic, &value, -1)? {
             Produced::At(_) => acknowledged.push(value),
             refused => return Ok((acknowledged, refused)),
@@ -191,7 +196,7 @@ fn failed_sync(bench: &mut Bench<'_>) -> Result<()> {
         client.produce("synced", &format!("synced before {number}"), -1)?;
     }
     bench.faultfs.set_faults(&format!("sync 3 1 errno {EIO} synced-0\n"))?;
-    let (acknowledged, refused) = until_refused(&mut client, "synced", 50)?;
+    let (acknowledged, refused) = until_refused(&mut client, "synced", "", 50)?;
     storage_error(&refused)?;
     // The disk would take the next sync. Nobody may believe it: the only directory is gone, and the broker with it.
     for number in 0..20 {
@@ -214,7 +219,7 @@ fn full_disk(bench: &mut Bench<'_>) -> Result<()> {
     let mut client = bench.client()?;
     client.create("full", &[])?;
     bench.faultfs.set_faults(&format!("write 10 1000000 errno {ENOSPC} full-0\n"))?;
-    let (mut acknowledged, refused) = until_refused(&mut client, "full", 100)?;
+    let (mut acknowledged, refused) = until_refused(&mut client, "full", "", 100)?;
     ensure!(
         refused == Produced::Refused(ErrorCode::KafkaStorageError),
         "{refused:?}, not KAFKA_STORAGE_ERROR"
@@ -242,7 +247,7 @@ fn failed_write(bench: &mut Bench<'_>) -> Result<()> {
     let mut client = bench.client()?;
     client.create("write", &[])?;
     bench.faultfs.set_faults(&format!("write 10 1000000 errno {EIO} write-0\n"))?;
-    let (acknowledged, refused) = until_refused(&mut client, "write", 100)?;
+    let (acknowledged, refused) = until_refused(&mut client, "write", "", 100)?;
     storage_error(&refused)?;
     bench.cut_power()?;
     contains(&bench.client()?.read_all("write")?, &acknowledged)

@@ -6,6 +6,7 @@
 mod connection;
 mod faults;
 mod load;
+mod places;
 mod power;
 mod single;
 mod stalls;

@@ -18,7 +18,7 @@ use super::controller::Command;
 use super::publisher::Publisher;
 use ottla_config::StartError;
 use ottla_controller::{Controller, ControllerResponse, RequestId};
-use ottla_log::LogError;
+use ottla_log::{LogError, is_failure_of_the_disk};
 use ottla_metadata::{Changes, Image, Loader, MetadataRecord, Provenance, ReplayError};
 use ottla_protocol::records::{BatchBuilder, RecordError};
 use ottla_protocol::{ErrorCode, LeaderEpoch, Offset};
@@ -59,6 +59,15 @@ impl MetadataError {
         match self {
             MetadataError::Log(error) => error.is_storage_full(),
             MetadataError::File { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
+            MetadataError::Batch(_) | MetadataError::Record(_) | MetadataError::Replay(_) => false,
+        }
+    }
+
+    /// Whether the disk cannot be relied upon any more.
+    fn is_storage_failure(&self) -> bool {
+        match self {
+            MetadataError::Log(error) => error.is_storage_failure(),
+            MetadataError::File { error, .. } => is_failure_of_the_disk(error),
             MetadataError::Batch(_) | MetadataError::Record(_) | MetadataError::Replay(_) => false,
         }
     }
@@ -320,6 +329,7 @@ impl MetadataNode {
         let image = self.loader.image();
         let input = match self.storage.write_checkpoint(id, image, self.quorum.voters()) {
             Ok(file) => ottla_quorum::Input::SnapshotWritten(file),
+            Err(error) if error.is_storage_failure() => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "cannot write a snapshot of the metadata; the log is kept instead");
                 ottla_quorum::Input::SnapshotFailed(id)
