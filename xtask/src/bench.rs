@@ -1,22 +1,15 @@
-//! `cargo xtask bench [--quick|--full|log]`: builds the release binary and measures it, beside Kafka where Kafka has the
-//! same; `log` measures what is promised of the log.
+//! `cargo xtask bench [ARGUMENT]…`: builds the release binary and the benchmark, and runs it (`docs/benchmarks/README.md`);
+//! `bench log` measures what is promised of the log.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::setup::{call, repository};
 
 /// The command.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let size = match args {
-        [] => "quick",
-        [only] if only == "--quick" => "quick",
-        [only] if only == "--full" => "full",
-        [only] if only == "log" => "log",
-        other => bail!("bench: takes --quick, --full or log, not {other:?}"),
-    };
     crate::setup::run(&[])?;
     let cargo = || {
         let mut command = Command::new("cargo");
@@ -24,14 +17,15 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         command
     };
     call(cargo().args(["build", "--release", "--package", "ottla"]))?;
-    if size == "log" {
-        call(cargo().args(["build", "--release", "--package", "ottla-log", "--examples"]))?;
-    }
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
-    call(
-        cargo()
-            .args(["run", "--release", "--quiet", "--package", "ottla-conformance", "--", "--bench", size])
-            .env("OTTLA_BINARY", target.join("release/ottla")),
-    )
+    let mut program = cargo();
+    program.args(["run", "--release", "--quiet", "--package"]);
+    if args == ["log"] {
+        call(cargo().args(["build", "--release", "--package", "ottla-log", "--examples"]))?;
+        program.args(["ottla-conformance", "--", "--bench", "log"]);
+    } else {
+        program.args(["ottla-bench", "--"]).args(args);
+    }
+    call(program.env("OTTLA_BINARY", target.join("release/ottla")))
 }

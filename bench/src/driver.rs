@@ -1,0 +1,214 @@
+//! The session: brokers start once and stay; within a cell they take turns, in an order that each round rotates.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use ottla_conformance::environment::{Environment, Kind as BrokerKind};
+use ottla_conformance::jvm::Runner;
+
+use crate::cell::{Measured, Prepared, Times, measure};
+use crate::participant::{Participant, Who};
+use crate::state::State;
+use crate::table;
+use crate::workload::{NOT_YET, WORKLOADS, Workload};
+
+/// A cell that others disturb is measured again so many times at most; the calmest measurement counts.
+const REPEATS_MAX: usize = 3;
+/// Kafka is warm when two windows differ by less than this.
+const WARM_WITHIN: f64 = 0.05;
+
+/// What the command line says.
+#[derive(Clone, Debug)]
+pub struct Options {
+    rounds: usize,
+    times: Times,
+    only: Vec<String>,
+    without: Vec<String>,
+    /// Repetitions of a noisy measurement, and windows that Kafka may take to get warm.
+    repeats: usize,
+    warm_windows: usize,
+    full: bool,
+}
+
+impl Options {
+    /// Reads the arguments.
+    pub fn parse(args: &[String]) -> Result<Options> {
+        let quick = Times { warm_up: Duration::from_millis(500), window: Duration::from_secs(2) };
+        let mut options = Options {
+            rounds: 3,
+            times: quick,
+            only: Vec::new(),
+            without: Vec::new(),
+            repeats: 1,
+            warm_windows: 3,
+            full: false,
+        };
+        let mut rounds = None;
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().with_context(|| format!("{arg} takes a value"));
+            let names = |text: &str| text.split(',').map(str::to_owned).collect();
+            match arg.as_str() {
+                "--quick" => {}
+                "--full" => {
+                    options = Options {
+                        rounds: 5,
+                        times: Times { warm_up: Duration::from_secs(1), window: Duration::from_secs(5) },
+                        repeats: REPEATS_MAX,
+                        warm_windows: 10,
+                        full: true,
+                        ..options
+                    };
+                }
+                "--rounds" => rounds = Some(value()?.parse().context("--rounds takes a number")?),
+                "--only" => options.only = names(value()?),
+                "--without" => options.without = names(value()?),
+                other => bail!("bench: unknown argument {other}"),
+            }
+        }
+        options.rounds = rounds.unwrap_or(options.rounds);
+        ensure!(options.rounds > 0, "no rounds, no figures");
+        for name in &options.only {
+            if let Some((_, why)) = NOT_YET.iter().find(|(known, _)| known == name) {
+                bail!("{name} cannot be measured yet: {why}");
+            }
+            ensure!(
+                WORKLOADS.iter().any(|workload| workload.name == name),
+                "no workload is called {name}; there are {}",
+                WORKLOADS.iter().map(|workload| workload.name).collect::<Vec<_>>().join(", ")
+            );
+        }
+        Ok(options)
+    }
+
+    fn chosen(&self) -> impl Iterator<Item = &'static Workload> {
+        WORKLOADS
+            .iter()
+            .filter(|workload| self.only.is_empty() || self.only.iter().any(|name| name == workload.name))
+    }
+
+    fn plays(&self, who: Who, workload: &Workload) -> bool {
+        who.plays(workload.durability) && !self.without.iter().any(|name| name == who.name())
+    }
+}
+
+/// Runs the benchmark.
+pub fn run(options: &Options) -> Result<()> {
+    let environment = environment()?;
+    let directory = tempfile::Builder::new().prefix("ottla-bench-").tempdir()?;
+    let mut state = State::open(options.full)?;
+    let mut runner = Runner::new(&environment);
+    let mut brokers: HashMap<Who, Participant<'_>> = HashMap::new();
+    for workload in options.chosen() {
+        let players: Vec<Who> = [Who::Floor, Who::Ottla, Who::OttlaDurable, Who::Kafka]
+            .into_iter()
+            .filter(|&who| options.plays(who, workload))
+            .collect();
+        for &who in &players {
+            if !brokers.contains_key(&who) && !state.has_all(workload, who, options.rounds) {
+                let broker = Participant::start(who, &environment, &mut runner, directory.path())?;
+                broker.pause()?;
+                brokers.insert(who, broker);
+            }
+        }
+        cell(options, workload, &players, &brokers, &mut state)?;
+        table::print(workload, &state.of(workload));
+    }
+    Ok(())
+}
+
+fn environment() -> Result<Environment> {
+    let repository =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().context("the repository")?.to_path_buf();
+    let cache = std::env::var_os("OTTLA_CACHE").map_or_else(|| repository.join(".cache"), PathBuf::from);
+    let ottla = match std::env::var_os("OTTLA_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => std::env::current_exe()?.with_file_name("ottla"),
+    };
+    let ports = match std::env::var("OTTLA_TEST_PORTS") {
+        Ok(port) => port.parse().context("OTTLA_TEST_PORTS")?,
+        Err(_) => 21500,
+    };
+    ensure!(ottla.exists(), "there is no {}: build it with cargo build --release", ottla.display());
+    Environment::new(repository, cache, ottla, BrokerKind::Ottla, ports)
+}
+
+/// All rounds of a workload.
+fn cell(
+    options: &Options,
+    workload: &Workload,
+    players: &[Who],
+    brokers: &HashMap<Who, Participant<'_>>,
+    state: &mut State,
+) -> Result<()> {
+    let mut prepared: HashMap<Who, Prepared> = HashMap::new();
+    for round in 0..options.rounds {
+        for turn in 0..players.len() {
+            let who = players[(turn + round) % players.len()];
+            if state.has(workload, who, round) {
+                continue;
+            }
+            let broker = brokers.get(&who).context("a broker that was started")?;
+            broker.resume()?;
+            if let std::collections::hash_map::Entry::Vacant(entry) = prepared.entry(who) {
+                let prepared = entry.insert(Prepared::new(workload, broker)?);
+                if who == Who::Kafka {
+                    warm(options, workload, broker, prepared)?;
+                }
+            }
+            let prepared = prepared.get_mut(&who).expect("inserted above");
+            let measured = calmest(options, workload, broker, prepared, round)?;
+            broker.pause()?;
+            state.add(measured)?;
+        }
+    }
+    for (who, prepared) in prepared {
+        let broker = brokers.get(&who).context("a broker that was started")?;
+        broker.resume()?;
+        prepared.remove(broker)?;
+        broker.pause()?;
+    }
+    Ok(())
+}
+
+/// Measures until nobody disturbs, or often enough.
+fn calmest(
+    options: &Options,
+    workload: &Workload,
+    broker: &Participant<'_>,
+    prepared: &mut Prepared,
+    round: usize,
+) -> Result<Measured> {
+    let mut best: Option<Measured> = None;
+    for _ in 0..options.repeats {
+        let measured = measure(workload, broker, prepared, options.times, round)?;
+        let calm = !measured.noisy;
+        if best.as_ref().is_none_or(|best| measured.others < best.others) {
+            best = Some(measured);
+        }
+        if calm {
+            break;
+        }
+    }
+    best.context("nothing was measured")
+}
+
+/// Gives Kafka's compiler the time it needs: until the cost of a unit no longer changes.
+fn warm(
+    options: &Options,
+    workload: &Workload,
+    broker: &Participant<'_>,
+    prepared: &mut Prepared,
+) -> Result<()> {
+    let mut last = f64::INFINITY;
+    for _ in 0..options.warm_windows {
+        let cpu = measure(workload, broker, prepared, options.times, 0)?.cpu_per_unit;
+        if (last - cpu).abs() < WARM_WITHIN * cpu {
+            break;
+        }
+        last = cpu;
+    }
+    Ok(())
+}

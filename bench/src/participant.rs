@@ -1,0 +1,159 @@
+//! The brokers that take turns: each stays where it is for the whole session, and those that are not measured are
+//! stopped by SIGSTOP, so that they neither cost anything nor get cold.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use ottla_conformance::broker::Broker;
+use ottla_conformance::environment::Environment;
+use ottla_conformance::jvm::Runner;
+use ottla_conformance::raw::serves_metadata;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+
+use crate::workload::Durability;
+
+/// Flags of the broker's JVM as Kafka's scripts set them.
+pub const KAFKA_JVM: &[&str] = &[
+    "-Xms1G",
+    "-Xmx1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+];
+
+/// Which broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// The yardstick.
+    Floor,
+    /// Ottla, which answers when the page cache has it.
+    Ottla,
+    /// Ottla as it is by default: it answers when the disk has it.
+    OttlaDurable,
+    /// Apache Kafka.
+    Kafka,
+}
+
+impl Who {
+    /// How it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Who::Floor => "floor",
+            Who::Ottla => "ottla",
+            Who::OttlaDurable => "ottla-durable",
+            Who::Kafka => "kafka",
+        }
+    }
+
+    /// Whether it takes part where an acknowledgement means this.
+    pub fn plays(self, durability: Durability) -> bool {
+        match self {
+            Who::Floor | Who::Ottla => durability == Durability::PageCache,
+            Who::OttlaDurable => durability == Durability::Disk,
+            Who::Kafka => true,
+        }
+    }
+}
+
+/// A broker that runs.
+#[derive(Debug)]
+pub struct Participant<'e> {
+    /// Which.
+    pub who: Who,
+    /// Where it listens.
+    pub port: u16,
+    /// Its process.
+    pub pid: u32,
+    process: Process<'e>,
+}
+
+#[derive(Debug)]
+enum Process<'e> {
+    Floor(Child),
+    Broker(Box<Broker<'e>>),
+}
+
+impl<'e> Participant<'e> {
+    /// Starts a broker with its data below `directory`.
+    pub fn start(
+        who: Who,
+        environment: &'e Environment,
+        runner: &mut Runner<'_>,
+        directory: &Path,
+    ) -> Result<Participant<'e>> {
+        let directory = directory.join(who.name());
+        let mut broker = match who {
+            Who::Floor => return start_floor(environment, &directory),
+            Who::Ottla => Broker::ottla(environment, &directory).set("ottla.flush.acks.all", "never"),
+            Who::OttlaDurable => Broker::ottla(environment, &directory),
+            Who::Kafka => Broker::kafka(environment, &directory)
+                .jvm_flags(KAFKA_JVM)
+                // It is stopped for longer than its session lasts.
+                .set("broker.session.timeout.ms", "600000"),
+        };
+        // Nothing is to be removed while it is measured: the timestamps of the benchmark are old.
+        broker = broker.set("log.retention.hours", "-1").set("log.segment.bytes", "1073741824");
+        broker.start(runner).with_context(|| format!("start {}", who.name()))?;
+        let pid = broker.pid().context("the broker runs")?;
+        Ok(Participant { who, port: broker.port, pid, process: Process::Broker(Box::new(broker)) })
+    }
+
+    /// The file tree with its partitions.
+    pub fn data(&self) -> Option<std::path::PathBuf> {
+        match &self.process {
+            Process::Floor(_) => None,
+            Process::Broker(broker) => Some(broker.data()),
+        }
+    }
+
+    /// Stops it where it is.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("a process id")?;
+        kill_process(pid, signal).with_context(|| format!("signal {}", self.who.name()))
+    }
+}
+
+impl Drop for Participant<'_> {
+    fn drop(&mut self) {
+        if let Process::Floor(child) = &mut self.process {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+fn start_floor<'e>(environment: &Environment, directory: &Path) -> Result<Participant<'e>> {
+    fs::create_dir_all(directory)?;
+    let port = environment.port();
+    let child = Command::new(std::env::current_exe()?)
+        .args(["floor", &port.to_string()])
+        .arg(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .context("start the floor")?;
+    let participant = Participant { who: Who::Floor, port, pid: child.id(), process: Process::Floor(child) };
+    let started = Instant::now();
+    while !serves_metadata(port) {
+        ensure!(started.elapsed() < Duration::from_secs(10), "the floor does not answer");
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(participant)
+}

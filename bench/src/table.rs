@@ -1,0 +1,129 @@
+//! Figures of a workload: absolute ones with minimum, median and maximum, and ratios of what was measured in the same
+//! round.
+
+use crate::cell::Measured;
+use crate::participant::Who;
+use crate::workload::{Bar, Workload};
+
+/// Minimum, median and maximum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The smallest.
+    pub min: f64,
+    /// The one in the middle.
+    pub median: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of some values; nothing of none.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
+        let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
+        Some(Spread { min: *values.first()?, median: values[values.len() / 2], max: *values.last()? })
+    }
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", short(self.min), short(self.median), short(self.max))
+    }
+}
+
+/// Three digits that count.
+fn short(value: f64) -> String {
+    match value.abs() {
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        v if v >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// Ratios of `figure` at `who` to that at `other`, each of one round.
+pub fn ratios(measured: &[&Measured], who: Who, other: Who, figure: fn(&Measured) -> f64) -> Option<Spread> {
+    let of = |who: Who, round: usize| measured.iter().find(|m| m.who == who && m.round == round);
+    let own = measured.iter().filter(|m| m.who == who);
+    Spread::of(own.filter_map(|m| Some(figure(m) / figure(of(other, m.round)?))))
+}
+
+/// What a bar is about, what it demands, what was reached and whether that is enough. Nothing if it was not measured.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What is compared.
+    pub what: &'static str,
+    /// What it must be.
+    pub bar: String,
+    /// What it was.
+    pub reached: Spread,
+    /// Whether the median is enough.
+    pub met: bool,
+}
+
+/// Judges one bar.
+pub fn judge(bar: Bar, measured: &[&Measured]) -> Option<Judged> {
+    let ours = if measured.iter().any(|m| m.who == Who::Ottla) { Who::Ottla } else { Who::OttlaDurable };
+    let ratio = |other, figure| ratios(measured, ours, other, figure);
+    let own = |figure: fn(&Measured) -> f64| {
+        Spread::of(measured.iter().filter(|m| m.who == ours).map(|m| figure(m)))
+    };
+    let cpu = |m: &Measured| m.cpu_per_unit;
+    let p50 = |m: &Measured| m.latency.p50_us as f64;
+    let (what, most, reached, suffix) = match bar {
+        Bar::CpuOfFloor(most) => ("CPU", most, ratio(Who::Floor, cpu)?, " F"),
+        Bar::CpuOfKafka(most) => ("CPU", most, ratio(Who::Kafka, cpu)?, " K"),
+        Bar::P50OfFloor(most) => ("p50", most, ratio(Who::Floor, p50)?, " F"),
+        Bar::P50OfKafka(most) => ("p50", most, ratio(Who::Kafka, p50)?, " K"),
+        Bar::P99OfKafka(most) => ("p99", most, ratio(Who::Kafka, |m| m.latency.p99_us as f64)?, " K"),
+        Bar::P999OfKafka(most) => ("p99.9", most, ratio(Who::Kafka, |m| m.latency.p999_us as f64)?, " K"),
+        Bar::P50Micros(most) => ("p50", most, own(p50)?, " µs"),
+        Bar::Cpu(most) => ("CPU", most, own(cpu)?, ""),
+        Bar::RateOfKafka(least) => {
+            let reached = ratio(Who::Kafka, |m| m.rate)?;
+            let met = reached.median >= least;
+            return Some(Judged { what: "rate", bar: format!("≥ {least} K"), reached, met });
+        }
+    };
+    Some(Judged { what, bar: format!("≤ {most}{suffix}"), reached, met: reached.median <= most })
+}
+
+/// Prints a workload.
+pub fn print(workload: &Workload, measured: &[&Measured]) {
+    println!("\n{}: {} [acknowledged by the {}]", workload.name, workload.what, workload.durability.name());
+    let unit = workload.unit.name();
+    println!(
+        "  {:<14} {:>24} {:>26} {:>18} {:>18} {:>9} {:>7}",
+        "",
+        format!("CPU {unit}"),
+        "units/s",
+        "p50 µs",
+        "p99 µs",
+        "switches",
+        "noisy"
+    );
+    for who in [Who::Floor, Who::Ottla, Who::OttlaDurable, Who::Kafka] {
+        let of: Vec<&&Measured> = measured.iter().filter(|m| m.who == who).collect();
+        let spread = |figure: fn(&Measured) -> f64| {
+            Spread::of(of.iter().map(|m| figure(m))).map_or(String::new(), |spread| spread.to_string())
+        };
+        if of.is_empty() {
+            continue;
+        }
+        println!(
+            "  {:<14} {:>24} {:>26} {:>18} {:>18} {:>9} {:>7}",
+            who.name(),
+            spread(|m| m.cpu_per_unit),
+            spread(|m| m.rate),
+            spread(|m| m.latency.p50_us as f64),
+            spread(|m| m.latency.p99_us as f64),
+            Spread::of(of.iter().map(|m| m.cost.switches as f64 / m.requests as f64))
+                .map_or(String::new(), |spread| short(spread.median)),
+            format!("{}/{}", of.iter().filter(|m| m.noisy).count(), of.len())
+        );
+    }
+    for judged in workload.bars.iter().filter_map(|&bar| judge(bar, measured)) {
+        let Judged { what, bar, reached, met } = judged;
+        println!("  {} {what} {bar}: {reached}", if met { "met   " } else { "MISSED" });
+    }
+}
