@@ -6,6 +6,7 @@
 
 use super::answer::{Answer, Response};
 use super::frames::FrameBuffer;
+use super::loads::Loads;
 use super::outbox::Outbox;
 use bytes::Bytes;
 use ottla_protocol::codec::Writer;
@@ -13,9 +14,10 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -36,7 +38,7 @@ pub(crate) struct Peer {
 /// Whoever makes answers of frames.
 pub(crate) trait Service: Send + Sync + 'static {
     /// State that lives as long as the connection.
-    type Session: Send;
+    type Session: Send + 'static;
     /// A connection was accepted.
     fn open(&self, peer: Peer) -> Self::Session;
     /// A whole frame arrived. Applies its effects before it returns.
@@ -71,22 +73,73 @@ impl From<io::Error> for Closed {
     }
 }
 
-/// Serves a connection until it ends.
-pub(super) async fn serve<S: Service>(stream: TcpStream, peer: Peer, service: &S, limits: Limits) -> Closed {
+/// A connection on which no answer is owed.
+pub(super) struct Quiet<S: Service> {
+    stream: std::net::TcpStream,
+    /// What has arrived of the next request.
+    frames: FrameBuffer,
+    session: S::Session,
+}
+
+impl<S: Service> Quiet<S> {
+    /// A connection that was just accepted.
+    pub(super) fn new(stream: std::net::TcpStream, peer: Peer, service: &S, limits: Limits) -> Quiet<S> {
+        Quiet { stream, frames: FrameBuffer::new(limits.frame_max), session: service.open(peer) }
+    }
+}
+
+/// How a data thread's work on a connection ended.
+pub(super) enum Served<S: Service> {
+    /// There is no connection any more.
+    Closed(Closed),
+    /// Another thread goes on with it: the one with this index.
+    Shifted(usize, Quiet<S>),
+}
+
+/// The data thread that serves.
+#[derive(Clone, Copy)]
+pub(super) struct OnThread<'l> {
+    /// Its index.
+    pub index: usize,
+    /// What it and the others have to do.
+    pub loads: &'l Loads,
+}
+
+/// Serves a connection until it ends, or another thread is to go on with it.
+pub(super) async fn serve<S: Service>(
+    quiet: Quiet<S>,
+    service: &S,
+    limits: Limits,
+    thread: OnThread<'_>,
+) -> Served<S> {
+    let Quiet { stream, frames, session } = quiet;
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return Served::Closed(error.into()),
+    };
     let mut connection = Connection {
         stream,
-        frames: FrameBuffer::new(limits.frame_max),
+        frames,
         answers: VecDeque::new(),
         outbox: Outbox::default(),
-        session: service.open(peer),
+        session,
         service,
         closing: None,
         idle: limits.idle,
         last_read: Instant::now(),
         idle_timer: Box::pin(sleep_until(Instant::now() + limits.idle)),
+        thread,
+        counted: 0,
     };
-    let Err(closed) = poll_fn(|cx| connection.poll(cx)).await;
-    closed
+    match poll_fn(|cx| connection.poll(cx)).await {
+        Err(closed) => Served::Closed(closed),
+        Ok(to) => match connection.stream.into_std() {
+            Ok(stream) => {
+                Served::Shifted(to, Quiet { stream, frames: connection.frames, session: connection.session })
+            }
+            Err(error) => Served::Closed(error.into()),
+        },
+    }
 }
 
 struct Connection<'s, S: Service> {
@@ -101,10 +154,14 @@ struct Connection<'s, S: Service> {
     idle: Duration,
     last_read: Instant,
     idle_timer: Pin<Box<Sleep>>,
+    thread: OnThread<'s>,
+    /// The window of the loads in which this connection was counted last.
+    counted: u32,
 }
 
 impl<S: Service> Connection<'_, S> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<std::convert::Infallible, Closed>> {
+    /// Ends with the thread that is to go on, or with the connection.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Closed>> {
         loop {
             self.take_requests();
             self.collect_answers(cx)?;
@@ -114,9 +171,18 @@ impl<S: Service> Connection<'_, S> {
             }
             let read = self.receive(cx)?;
             if !sent && !read {
+                if let Some(to) = self.take_shift() {
+                    return Poll::Ready(Ok(to));
+                }
                 return self.watch_idleness(cx);
             }
         }
+    }
+
+    /// Where to go on, if that is wanted and possible now.
+    fn take_shift(&mut self) -> Option<usize> {
+        let is_quiet = self.answers.is_empty() && self.outbox.is_empty() && self.closing.is_none();
+        is_quiet.then(|| self.thread.loads.take_shift(self.thread.index)).flatten()
     }
 
     fn has_room(&self) -> bool {
@@ -185,30 +251,27 @@ impl<S: Service> Connection<'_, S> {
         Ok(!had_room && self.has_room())
     }
 
-    /// Reads what the socket has. Whether anything came.
+    /// Reads what the socket has. Whether anything came. A read that does not fill the buffer has emptied the socket: the
+    /// next one waits without asking the system.
     fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Closed> {
         if !self.has_room() {
             return Ok(false);
         }
-        loop {
-            match self.stream.poll_read_ready(cx) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending => return Ok(false),
-            }
-            match self.stream.try_read_buf(self.frames.space()) {
-                Ok(0) => return Err(Closed::ByPeer),
-                Ok(_) => {
+        match pin!(self.stream.read_buf(self.frames.space())).poll(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(read) => match read? {
+                0 => Err(Closed::ByPeer),
+                _ => {
                     self.last_read = Instant::now();
-                    return Ok(true);
+                    self.thread.loads.note_active(self.thread.index, &mut self.counted, self.last_read);
+                    Ok(true)
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
+            },
         }
     }
 
     /// Ends a connection on which nothing was asked for too long. One timer that is moved only when it fires.
-    fn watch_idleness(&mut self, cx: &mut Context<'_>) -> Poll<Result<std::convert::Infallible, Closed>> {
+    fn watch_idleness(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Closed>> {
         loop {
             ready!(self.idle_timer.as_mut().poll(cx));
             let busy = !self.answers.is_empty() || !self.outbox.is_empty();

@@ -2,11 +2,11 @@
 //! answered without ever changing threads.
 
 use super::admission::{Admission, ConnectionLimits, Place};
-use super::connection::{Closed, Limits, Peer, Service, serve};
+use super::connection::{Closed, Limits, OnThread, Peer, Quiet, Served, Service, serve};
+use super::loads::Loads;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -51,16 +51,36 @@ pub(crate) struct Network {
 }
 
 /// A connection on its way to a data thread.
-struct Accepted {
-    stream: TcpStream,
+struct OnTheWay<S: Service> {
+    quiet: Quiet<S>,
     peer: Peer,
     place: Place,
 }
 
-/// The way to one data thread.
-struct Lane {
-    sender: mpsc::UnboundedSender<Accepted>,
-    connections: Arc<AtomicUsize>,
+/// What all data threads share.
+struct Shared<S: Service> {
+    service: Arc<S>,
+    limits: Limits,
+    admission: Arc<Admission>,
+    /// The way to each thread.
+    lanes: Vec<mpsc::UnboundedSender<OnTheWay<S>>>,
+    loads: Loads,
+}
+
+impl<S: Service> Shared<S> {
+    fn send(&self, to: usize, connection: OnTheWay<S>) {
+        // Fails only when that thread has stopped: then the process is stopping, and the socket is closed.
+        self.lanes[to].send(connection).ok();
+    }
+
+    async fn serve(&self, thread: usize, connection: OnTheWay<S>) {
+        let OnTheWay { quiet, peer, place } = connection;
+        let on_thread = OnThread { index: thread, loads: &self.loads };
+        match serve(quiet, &*self.service, self.limits, on_thread).await {
+            Served::Closed(closed) => report(peer, closed),
+            Served::Shifted(to, quiet) => self.send(to, OnTheWay { quiet, peer, place }),
+        }
+    }
 }
 
 impl Network {
@@ -74,31 +94,24 @@ impl Network {
     ) -> io::Result<Network> {
         assert!(threads > 0, "somebody has to serve");
         let (stop, stopped) = watch::channel(false);
-        let mut lanes = Vec::new();
-        let mut receivers = Vec::new();
-        for _ in 0..threads {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            let connections = Arc::new(AtomicUsize::new(0));
-            receivers.push((receiver, Arc::clone(&connections)));
-            lanes.push(Lane { sender, connections });
-        }
-        let lanes = Arc::new(lanes);
+        let (lanes, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::unbounded_channel()).unzip();
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+        let runtimes = (0..threads).map(|_| runtime()).collect::<io::Result<Vec<_>>>()?;
+        let loads = Loads::new(runtimes.iter().map(|runtime| runtime.metrics()));
         let admission = Admission::new(connection_limits);
+        let shared = Arc::new(Shared { service, limits, admission, lanes, loads });
         let mut listeners = Some(listeners);
         let mut handles = Vec::new();
-        for (index, (receiver, connections)) in receivers.into_iter().enumerate() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        for (index, (runtime, receiver)) in runtimes.into_iter().zip(receivers).enumerate() {
             // The first thread accepts for all.
             let listeners = listeners.take().unwrap_or_default();
-            let (service, lanes, stopped) = (Arc::clone(&service), Arc::clone(&lanes), stopped.clone());
-            let admission = Arc::clone(&admission);
+            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
             let run = async move {
                 for (index, listener) in listeners {
                     let listener = tokio::net::TcpListener::from_std(listener)?;
-                    tokio::spawn(accept(listener, index, Arc::clone(&lanes), Arc::clone(&admission)));
+                    tokio::spawn(accept(listener, index, Arc::clone(&shared)));
                 }
-                drop(lanes);
-                serve_all(receiver, connections, service, limits, stopped).await;
+                serve_all(index, receiver, shared, stopped).await;
                 Ok::<(), io::Error>(())
             };
             let thread = std::thread::Builder::new().name(format!("data-{index}")).spawn(move || {
@@ -125,13 +138,8 @@ impl Network {
 /// Turns that connections get when the thread stops.
 const LAST_TURNS: usize = 64;
 
-/// Accepts for ever and hands each connection to the thread that has the fewest.
-async fn accept(
-    listener: tokio::net::TcpListener,
-    index: usize,
-    lanes: Arc<Vec<Lane>>,
-    admission: Arc<Admission>,
-) {
+/// Accepts for ever and hands each connection to the first thread that has room.
+async fn accept<S: Service>(listener: tokio::net::TcpListener, index: usize, shared: Arc<Shared<S>>) {
     loop {
         let (stream, peer) = match listener.accept().await.and_then(|(stream, address)| {
             stream.set_nodelay(true)?;
@@ -144,13 +152,10 @@ async fn accept(
                 continue;
             }
         };
-        match admission.admit(peer.address.ip()) {
+        match shared.admission.admit(peer.address.ip()) {
             Ok(place) => {
-                let lane = lanes.iter().min_by_key(|lane| lane.connections.load(Ordering::Relaxed));
-                let lane = lane.expect("there is at least one data thread");
-                lane.connections.fetch_add(1, Ordering::Relaxed);
-                // Fails only when that thread has stopped: then the process is stopping, and the socket is closed.
-                lane.sender.send(Accepted { stream, peer, place }).ok();
+                let quiet = Quiet::new(stream, peer, &*shared.service, shared.limits);
+                shared.send(shared.loads.first_with_room(), OnTheWay { quiet, peer, place });
             }
             Err(cause) => tracing::info!(peer = %peer.address, cause, "connection refused"),
         }
@@ -159,41 +164,25 @@ async fn accept(
 
 /// One data thread: serves the connections that come down its lane until it is told to stop.
 async fn serve_all<S: Service>(
-    mut lane: mpsc::UnboundedReceiver<Accepted>,
-    connections: Arc<AtomicUsize>,
-    service: Arc<S>,
-    limits: Limits,
+    thread: usize,
+    mut lane: mpsc::UnboundedReceiver<OnTheWay<S>>,
+    shared: Arc<Shared<S>>,
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
-        let Accepted { stream, peer, place } = tokio::select! {
+        let connection = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
             connection = lane.recv() => match connection {
                 Some(connection) => connection,
                 None => break,
             },
         };
-        let (service, connections) = (Arc::clone(&service), Arc::clone(&connections));
-        tokio::spawn(async move {
-            let _ended = (Counted(connections), place);
-            match tokio::net::TcpStream::from_std(stream) {
-                Ok(stream) => report(peer, serve(stream, peer, &*service, limits).await),
-                Err(error) => report(peer, Closed::Io(error)),
-            }
-        });
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { shared.serve(thread, connection).await });
     }
     // Answers that are there leave: each turn lets some connections go on.
     for _ in 0..LAST_TURNS {
         tokio::task::yield_now().await;
-    }
-}
-
-/// Takes a connection out of its thread's count when it ends, however it ends.
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

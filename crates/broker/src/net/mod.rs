@@ -2,9 +2,11 @@
 
 mod admission;
 mod answer;
+mod balance;
 mod connection;
 mod frames;
 mod listener;
+mod loads;
 mod outbox;
 #[cfg(test)]
 mod tests;

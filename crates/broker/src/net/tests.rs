@@ -3,6 +3,7 @@
 use super::*;
 use bytes::Bytes;
 use ottla_protocol::codec::Writer;
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -97,5 +98,68 @@ fn http_is_told_what_the_port_speaks() {
     let mut text = [0; 12];
     stream.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"HTTP/1.1 400");
+    network.stop();
+}
+
+/// Works for a while on each frame, and answers with the number of the thread.
+struct Worker {
+    threads: Mutex<Vec<std::thread::ThreadId>>,
+}
+
+impl Service for Worker {
+    type Session = u32;
+
+    fn open(&self, _: Peer) -> u32 {
+        0
+    }
+
+    fn call(&self, calls: &mut u32, frame: Bytes) -> Answer {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_micros(500) {}
+        assert_eq!(
+            u32::from_be_bytes(frame[..].try_into().unwrap()),
+            *calls,
+            "a request was lost, or came twice"
+        );
+        *calls += 1;
+        let this = std::thread::current().id();
+        let mut threads = self.threads.lock().unwrap();
+        let index = threads.iter().position(|other| *other == this).unwrap_or_else(|| {
+            threads.push(this);
+            threads.len() - 1
+        });
+        Answer::Ready(Writer::from(framed(&[u8::try_from(index).unwrap()])).into())
+    }
+}
+
+#[test]
+fn connections_of_a_full_thread_go_on_another_one_with_all_their_requests() {
+    let listener = bind((Ipv4Addr::LOCALHOST, 0).into(), SYSTEM).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = Limits { frame_max: 1 << 20, idle: Duration::from_secs(60) };
+    let worker = Arc::new(Worker { threads: Mutex::default() });
+    let network = Network::start(vec![(0, listener)], 2, worker, limits, unlimited()).unwrap();
+    let client = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        // Two requests are always on their way, of which the second arrives in two parts.
+        let mut threads = HashSet::new();
+        for call in (0..20_000u32).step_by(2) {
+            let second = framed(&(call + 1).to_be_bytes());
+            stream.write_all(&[&framed(&call.to_be_bytes())[..], &second[..6]].concat()).unwrap();
+            stream.write_all(&second[6..]).unwrap();
+            let mut answers = [0; 10];
+            stream.read_exact(&mut answers).unwrap();
+            threads.extend([answers[4], answers[9]]);
+            if threads.len() == 2 {
+                return true;
+            }
+        }
+        false
+    };
+    let moved = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(client)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).filter(|moved| *moved).count()
+    });
+    assert!(moved > 0, "one thread did it all");
     network.stop();
 }

@@ -152,7 +152,11 @@ impl DiskFile for RealFile {
 
     #[cfg(target_os = "linux")]
     fn write_at(&self, buffers: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
-        Ok(rustix::io::pwritev(&self.0, buffers, position)?)
+        let mut filled = buffers.iter().filter(|buffer| !buffer.is_empty());
+        match (filled.next(), filled.next()) {
+            (Some(only), None) => Ok(rustix::io::pwrite(&self.0, only, position)?),
+            _ => Ok(rustix::io::pwritev(&self.0, buffers, position)?),
+        }
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -82,9 +82,15 @@ impl<E: Entry> Index<E> {
 
     /// Entries in all.
     pub(crate) fn len(&self, files: &Arc<SegmentFiles>) -> io::Result<u32> {
-        self.load(files)?;
+        let count = |state: &State<E>| state.stored + state.fresh.len() as u32;
+        // Every append asks.
         let state = self.state.read();
-        Ok(state.stored + state.fresh.len() as u32)
+        if state.loaded {
+            return Ok(count(&state));
+        }
+        drop(state);
+        self.load(files)?;
+        Ok(count(&self.state.read()))
     }
 
     /// The last entry.

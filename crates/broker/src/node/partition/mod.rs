@@ -69,7 +69,7 @@ pub struct Partition {
     /// Who waits for a commit.
     waits: Waits,
     flush: FlushState,
-    settings: RwLock<Arc<TopicSettings>>,
+    settings: ArcSwap<TopicSettings>,
     /// Reads the log without the lock.
     reader: ArcSwap<LogReader>,
     /// The copy of it that is made in another directory.
@@ -200,7 +200,7 @@ pub struct ReadOutcome {
 impl Partition {
     /// The topic's settings.
     pub fn settings(&self) -> Arc<TopicSettings> {
-        Arc::clone(&self.settings.read())
+        self.settings.load_full()
     }
 
     /// Appends the records that a client sent. With `acks` −1 the ticket waits until they are committed; with other acks
@@ -219,7 +219,7 @@ impl Partition {
         self.check_online()?;
         self.check_room()?;
         self.state.lock().replica.check_produce(acks)?;
-        let settings = self.settings();
+        let settings = self.settings.load();
         let rules = Rules {
             topic: &self.topic,
             partition: self.index,

@@ -64,7 +64,7 @@ impl Partition {
             waiters: Waiters::default(),
             waits: Waits::default(),
             flush: FlushState::default(),
-            settings: RwLock::new(settings),
+            settings: ArcSwap::new(settings),
             reader: ArcSwap::from_pointee(state.log.reader()),
             moving: ArcSwapOption::empty(),
             cleaner: CleanerState::default(),

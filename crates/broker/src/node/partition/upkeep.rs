@@ -45,7 +45,7 @@ impl Partition {
             state.log.set_config(log_config(&settings));
             let replica = replica_settings(&settings, broker);
             self.step(state, now_ms, Input::SettingsChanged(replica));
-            *self.settings.write() = settings;
+            self.settings.store(settings);
         });
     }
 
