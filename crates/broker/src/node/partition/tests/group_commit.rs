@@ -390,6 +390,44 @@ fn while_the_disk_is_stuck_appends_wait_aside_in_their_order() {
     assert_eq!(story.told.take(), all_ok(0..4));
 }
 
+/// Whoever tells of the metadata has others to tell, and an append that hangs holds the partition's lock.
+#[test]
+fn while_the_disk_is_stuck_changes_of_the_metadata_wait_aside() {
+    let story = Story::new(&[]);
+    let dir = story.partition.dir();
+    dir.detour.open_by_hand();
+    let nobody = Registration {
+        leader: None,
+        leader_epoch: LeaderEpoch(1),
+        partition_epoch: 1,
+        replicas: vec![NODE],
+        isr: vec![NODE],
+    };
+    let hanging = story.partition.state.lock();
+    story.partition.register_in_turn(nobody);
+    story
+        .partition
+        .configure_in_turn(story.partition.settings(), Arc::clone(&story.world.config().current()));
+    drop(hanging);
+    assert!(story.partition.is_leader(), "not told yet");
+    Detour::run_queued(&dir);
+    assert!(!story.partition.is_leader());
+}
+
+#[test]
+fn who_waits_for_a_disk_that_is_given_up_is_told_although_an_append_hangs() {
+    let story = Story::new(&[]);
+    assert_eq!(story.append(0, -1), Ok(true));
+    let hanging = story.partition.state.lock();
+    story.partition.dir().fail(&"its disk does not answer");
+    story.partition.fail_waiting(OFFLINE);
+    assert_eq!(story.told.take(), [(0, Err(OFFLINE))]);
+    // Nobody waits for the lock who may ask again.
+    story.partition.append(batch(1, &["a"]), story.told.ticket(1));
+    assert_eq!(story.told.take(), [(1, Err(OFFLINE))]);
+    drop(hanging);
+}
+
 #[test]
 fn what_is_too_much_for_the_queue_of_a_stuck_disk_is_refused() {
     let story = Story::new(&[]);
