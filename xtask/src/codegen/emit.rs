@@ -378,7 +378,13 @@ impl Emitter<'_> {
                 test => format!(" if {}", test.expression()),
             };
             let nullable = shape.nullable.condition(shape.valid);
-            let value = read(&shape.field.ty, &Condition::Always, shape.is_nullable().then_some(&nullable));
+            let value = match &shape.field.ty {
+                // Among tagged fields a null has another form than elsewhere.
+                Type::Struct(name) if shape.is_nullable() => {
+                    format!("r.tagged_nullable_struct(|r| {name}::decode(r, version))")
+                }
+                ty => read(ty, &Condition::Always, shape.is_nullable().then_some(&nullable)),
+            };
             writeln!(arms, "{tag}{test} => {} = {value}?,", shape.local()).ok();
         }
         if arms.is_empty() {
@@ -451,13 +457,16 @@ impl Emitter<'_> {
             };
             let nullable = shape.nullable.condition(shape.valid);
             let place = format!("self.{}", shape.name);
-            let write = write_value(
-                &shape.field.ty,
-                &Condition::Always,
-                shape.is_nullable().then_some(&nullable),
-                &place,
-                false,
-            );
+            let write = match &shape.field.ty {
+                Type::Struct(_) if shape.is_nullable() => format!(
+                    "w.tagged_nullable_struct({place}.is_some());
+                     if let Some(value) = &{place} {{ value.encode(w, version)?; }}"
+                ),
+                ty => {
+                    let nullable = shape.is_nullable().then_some(&nullable);
+                    write_value(ty, &Condition::Always, nullable, &place, false)
+                }
+            };
             writeln!(
                 self.out,
                 "if {test}{} {{ tags.field({}, |w| {{ {write} Ok(()) }})?; }}",

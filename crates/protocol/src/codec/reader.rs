@@ -217,6 +217,14 @@ impl<'a> Reader<'a> {
         if nullable && self.i8()? < 0 { Ok(None) } else { decode(self).map(Some) }
     }
 
+    /// The same in a tagged field: what stands before it there is a varint, 0 for null.
+    pub fn tagged_nullable_struct<T>(
+        &mut self,
+        decode: impl FnOnce(&mut Self) -> DecodeResult<T>,
+    ) -> DecodeResult<Option<T>> {
+        if self.uvarint()? == 0 { Ok(None) } else { decode(self).map(Some) }
+    }
+
     /// An array that may be null if `nullable`.
     pub fn nullable_array<T>(
         &mut self,

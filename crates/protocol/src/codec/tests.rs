@@ -133,3 +133,19 @@ fn a_tagged_field_whose_schema_names_no_versions_is_carried() {
     let read = decode_all(&w.into_vec().into(), |r| TransactionLogValue::decode(r, 1)).unwrap();
     assert_eq!((read.previous_producer_id, read.next_producer_epoch, read), (7, 3, value));
 }
+
+/// As Kafka's classes write it: tag 0, one byte, which is a varint of 0.
+#[test]
+fn a_null_struct_in_a_tagged_field_is_a_varint_of_zero() {
+    let value = crate::messages::ConsumerGroupMemberMetadataValue {
+        classic_member_metadata: None,
+        ..Default::default()
+    };
+    let mut w = Writer::default();
+    value.encode(&mut w, 0).unwrap();
+    let bytes = w.into_vec();
+    assert!(bytes.ends_with(&[1, 0, 1, 0]), "{bytes:?}");
+    let bytes = bytes::Bytes::from(bytes);
+    let read = crate::messages::ConsumerGroupMemberMetadataValue::decode(&mut Reader::new(&bytes), 0);
+    assert_eq!(read.unwrap(), value);
+}

@@ -279,6 +279,11 @@ impl Writer {
         Ok(())
     }
 
+    /// The same in a tagged field, where it is a varint: 0 for null.
+    pub fn tagged_nullable_struct(&mut self, present: bool) {
+        self.uvarint(u32::from(present));
+    }
+
     /// The count of an array that follows.
     pub fn array_len(&mut self, flexible: bool, count: usize) {
         let count = i32::try_from(count).expect("a message is bounded far below 2 GiB");

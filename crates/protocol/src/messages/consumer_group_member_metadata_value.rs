@@ -58,7 +58,7 @@ impl ConsumerGroupMemberMetadataValue {
             match tag {
                 0 => {
                     classic_member_metadata =
-                        r.nullable_struct(true, |r| ClassicMemberMetadata::decode(r, version))?
+                        r.tagged_nullable_struct(|r| ClassicMemberMetadata::decode(r, version))?
                 }
                 _ => return Ok(false),
             }
@@ -93,7 +93,7 @@ impl ConsumerGroupMemberMetadataValue {
         let mut tags = TagWriter::default();
         if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
             tags.field(0, |w| {
-                w.nullable_struct(true, self.classic_member_metadata.is_some())?;
+                w.tagged_nullable_struct(self.classic_member_metadata.is_some());
                 if let Some(value) = &self.classic_member_metadata {
                     value.encode(w, version)?;
                 }
