@@ -9,6 +9,7 @@ use ottla_conformance::environment::{Environment, Kind as BrokerKind};
 use ottla_conformance::jvm::Runner;
 
 use crate::cell::{Measured, Prepared, Times, measure};
+use crate::occasion::{Figure, OCCASIONS, Occasion, Stage};
 use crate::participant::{Participant, Who};
 use crate::state::State;
 use crate::table;
@@ -29,6 +30,7 @@ pub struct Options {
     /// Repetitions of a noisy measurement, and windows that Kafka may take to get warm.
     repeats: usize,
     warm_windows: usize,
+    /// Whether everything is measured, and goes on where an earlier session was ended.
     full: bool,
 }
 
@@ -74,11 +76,9 @@ impl Options {
             if let Some((_, why)) = NOT_YET.iter().find(|(known, _)| known == name) {
                 bail!("{name} cannot be measured yet: {why}");
             }
-            ensure!(
-                WORKLOADS.iter().any(|workload| workload.name == name),
-                "no workload is called {name}; there are {}",
-                WORKLOADS.iter().map(|workload| workload.name).collect::<Vec<_>>().join(", ")
-            );
+            let mut known = WORKLOADS.iter().map(|w| w.name).chain(OCCASIONS.iter().map(|o| o.name));
+            let all = known.clone().collect::<Vec<_>>().join(", ");
+            ensure!(known.any(|known| known == name), "nothing is called {name}; there are {all}");
         }
         Ok(options)
     }
@@ -89,8 +89,16 @@ impl Options {
             .filter(|workload| self.only.is_empty() || self.only.iter().any(|name| name == workload.name))
     }
 
-    fn plays(&self, who: Who, workload: &Workload) -> bool {
-        who.plays(workload.durability) && !self.without.iter().any(|name| name == who.name())
+    /// Long occasions are left out of a look unless they are asked for.
+    fn occasions(&self) -> impl Iterator<Item = &'static Occasion> {
+        OCCASIONS.iter().filter(|occasion| match self.only.is_empty() {
+            true => self.full || occasion.quick,
+            false => self.only.iter().any(|name| name == occasion.name),
+        })
+    }
+
+    fn wants(&self, who: Who) -> bool {
+        !self.without.iter().any(|name| name == who.name())
     }
 }
 
@@ -104,7 +112,7 @@ pub fn run(options: &Options) -> Result<()> {
     for workload in options.chosen() {
         let players: Vec<Who> = [Who::Floor, Who::Ottla, Who::OttlaDurable, Who::Kafka]
             .into_iter()
-            .filter(|&who| options.plays(who, workload))
+            .filter(|&who| who.plays(workload.durability) && options.wants(who))
             .collect();
         for &who in &players {
             if !brokers.contains_key(&who) && !state.has_all(workload, who, options.rounds) {
@@ -115,6 +123,45 @@ pub fn run(options: &Options) -> Result<()> {
         }
         cell(options, workload, &players, &brokers, &mut state)?;
         table::print(workload, &state.of(workload));
+    }
+    // What is stopped keeps its memory; those that follow start their own.
+    brokers.clear();
+    for occasion in options.occasions() {
+        for round in 0..options.rounds {
+            for &who in occasion.players.iter().filter(|&&who| options.wants(who)) {
+                if !state.has_figures(occasion, who, round) {
+                    figures(occasion, who, round, options, &environment, &mut runner, &mut state)?;
+                }
+            }
+        }
+        table::print_occasion(occasion, &state.figures_of(occasion));
+    }
+    Ok(())
+}
+
+/// One round of an occasion at one broker, in a directory of its own.
+fn figures<'e>(
+    occasion: &Occasion,
+    who: Who,
+    round: usize,
+    options: &Options,
+    environment: &'e Environment,
+    runner: &mut Runner<'e>,
+    state: &mut State,
+) -> Result<()> {
+    let directory = tempfile::Builder::new().prefix("ottla-bench-").tempdir()?;
+    let mut stage = Stage { environment, runner, directory: directory.path(), quick: !options.full };
+    let figures =
+        (occasion.run)(&mut stage, who).with_context(|| format!("{} at {}", occasion.name, who.name()))?;
+    for (what, unit, value) in figures {
+        state.add_figure(Figure {
+            occasion: occasion.name.to_owned(),
+            what: what.to_owned(),
+            who,
+            round,
+            value,
+            unit: unit.to_owned(),
+        })?;
     }
     Ok(())
 }
@@ -154,9 +201,7 @@ fn cell(
             broker.resume()?;
             if let std::collections::hash_map::Entry::Vacant(entry) = prepared.entry(who) {
                 let prepared = entry.insert(Prepared::new(workload, broker)?);
-                if who == Who::Kafka {
-                    warm(options, workload, broker, prepared)?;
-                }
+                warm(options, workload, broker, prepared)?;
             }
             let prepared = prepared.get_mut(&who).expect("inserted above");
             let measured = calmest(options, workload, broker, prepared, round)?;
@@ -195,15 +240,17 @@ fn calmest(
     best.context("nothing was measured")
 }
 
-/// Gives Kafka's compiler the time it needs: until the cost of a unit no longer changes.
+/// One window that does not count: new pages of the page cache cost several times what used ones do. Kafka's compiler gets
+/// as many windows as it needs until the cost of a unit no longer changes.
 fn warm(
     options: &Options,
     workload: &Workload,
     broker: &Participant<'_>,
     prepared: &mut Prepared,
 ) -> Result<()> {
+    let windows = if broker.who == Who::Kafka { options.warm_windows } else { 1 };
     let mut last = f64::INFINITY;
-    for _ in 0..options.warm_windows {
+    for _ in 0..windows {
         let cpu = measure(workload, broker, prepared, options.times, 0)?.cpu_per_unit;
         if (last - cpu).abs() < WARM_WITHIN * cpu {
             break;

@@ -13,6 +13,7 @@ pub mod cell;
 pub mod driver;
 pub mod floor;
 pub mod load;
+pub mod occasion;
 pub mod participant;
 pub mod poll;
 pub mod sample;

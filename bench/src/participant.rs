@@ -72,13 +72,41 @@ pub struct Participant<'e> {
     pub port: u16,
     /// Its process.
     pub pid: u32,
-    process: Process<'e>,
+    _process: Process<'e>,
+}
+
+/// Ends when it is dropped.
+#[derive(Debug)]
+#[expect(dead_code, reason = "a handle is kept for what its drop does")]
+enum Process<'e> {
+    Floor(Floor),
+    Broker(Box<Broker<'e>>),
 }
 
 #[derive(Debug)]
-enum Process<'e> {
-    Floor(Child),
-    Broker(Box<Broker<'e>>),
+struct Floor(Child);
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        // Nothing more can be done about a process that cannot be killed.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A broker of the benchmark, not started, with its data below `directory`. The floor is none.
+pub fn broker<'e>(who: Who, environment: &'e Environment, directory: &Path) -> Broker<'e> {
+    let directory = directory.join(who.name());
+    let broker = match who {
+        Who::Kafka => Broker::kafka(environment, &directory)
+            .jvm_flags(KAFKA_JVM)
+            // It is stopped for longer than its session lasts.
+            .set("broker.session.timeout.ms", "600000"),
+        Who::Ottla => Broker::ottla(environment, &directory).set("ottla.flush.acks.all", "never"),
+        Who::OttlaDurable | Who::Floor => Broker::ottla(environment, &directory),
+    };
+    // Nothing is to be removed while it is measured: the timestamps of the benchmark are old.
+    broker.set("log.retention.hours", "-1")
 }
 
 impl<'e> Participant<'e> {
@@ -89,29 +117,13 @@ impl<'e> Participant<'e> {
         runner: &mut Runner<'_>,
         directory: &Path,
     ) -> Result<Participant<'e>> {
-        let directory = directory.join(who.name());
-        let mut broker = match who {
-            Who::Floor => return start_floor(environment, &directory),
-            Who::Ottla => Broker::ottla(environment, &directory).set("ottla.flush.acks.all", "never"),
-            Who::OttlaDurable => Broker::ottla(environment, &directory),
-            Who::Kafka => Broker::kafka(environment, &directory)
-                .jvm_flags(KAFKA_JVM)
-                // It is stopped for longer than its session lasts.
-                .set("broker.session.timeout.ms", "600000"),
-        };
-        // Nothing is to be removed while it is measured: the timestamps of the benchmark are old.
-        broker = broker.set("log.retention.hours", "-1").set("log.segment.bytes", "1073741824");
+        if who == Who::Floor {
+            return start_floor(environment, &directory.join(who.name()));
+        }
+        let mut broker = broker(who, environment, directory);
         broker.start(runner).with_context(|| format!("start {}", who.name()))?;
         let pid = broker.pid().context("the broker runs")?;
-        Ok(Participant { who, port: broker.port, pid, process: Process::Broker(Box::new(broker)) })
-    }
-
-    /// The file tree with its partitions.
-    pub fn data(&self) -> Option<std::path::PathBuf> {
-        match &self.process {
-            Process::Floor(_) => None,
-            Process::Broker(broker) => Some(broker.data()),
-        }
+        Ok(Participant { who, port: broker.port, pid, _process: Process::Broker(Box::new(broker)) })
     }
 
     /// Stops it where it is.
@@ -130,15 +142,6 @@ impl<'e> Participant<'e> {
     }
 }
 
-impl Drop for Participant<'_> {
-    fn drop(&mut self) {
-        if let Process::Floor(child) = &mut self.process {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
-
 fn start_floor<'e>(environment: &Environment, directory: &Path) -> Result<Participant<'e>> {
     fs::create_dir_all(directory)?;
     let port = environment.port();
@@ -149,7 +152,8 @@ fn start_floor<'e>(environment: &Environment, directory: &Path) -> Result<Partic
         .stdout(Stdio::null())
         .spawn()
         .context("start the floor")?;
-    let participant = Participant { who: Who::Floor, port, pid: child.id(), process: Process::Floor(child) };
+    let participant =
+        Participant { who: Who::Floor, port, pid: child.id(), _process: Process::Floor(Floor(child)) };
     let started = Instant::now();
     while !serves_metadata(port) {
         ensure!(started.elapsed() < Duration::from_secs(10), "the floor does not answer");

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cell::Measured;
+use crate::occasion::{Figure, Occasion};
 use crate::participant::Who;
 use crate::workload::Workload;
 
@@ -15,7 +18,16 @@ use crate::workload::Workload;
 #[derive(Debug)]
 pub struct State {
     measured: Vec<Measured>,
+    figures: Vec<Figure>,
     file: File,
+}
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Measured(Box<Measured>),
+    Figure(Figure),
 }
 
 impl State {
@@ -27,13 +39,16 @@ impl State {
     fn at(path: &Path, resume: bool) -> Result<State> {
         let text = if resume { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
         // The last line may have been cut off.
-        let measured: Vec<Measured> =
-            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let mut file = File::create(path).with_context(|| path.display().to_string())?;
-        for measured in &measured {
-            writeln!(file, "{}", serde_json::to_string(measured)?)?;
+        let lines: Vec<Line> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let file = File::create(path).with_context(|| path.display().to_string())?;
+        let mut state = State { measured: Vec::new(), figures: Vec::new(), file };
+        for line in lines {
+            match line {
+                Line::Measured(measured) => state.add(*measured)?,
+                Line::Figure(figure) => state.add_figure(figure)?,
+            }
         }
-        Ok(State { measured, file })
+        Ok(state)
     }
 
     /// Whether a measurement is there.
@@ -53,6 +68,23 @@ impl State {
         Ok(())
     }
 
+    /// Whether an occasion has its figures of a round.
+    pub fn has_figures(&self, occasion: &Occasion, who: Who, round: usize) -> bool {
+        self.figures.iter().any(|f| f.occasion == occasion.name && f.who == who && f.round == round)
+    }
+
+    /// Adds a figure.
+    pub fn add_figure(&mut self, figure: Figure) -> Result<()> {
+        writeln!(self.file, "{}", serde_json::to_string(&figure)?)?;
+        self.figures.push(figure);
+        Ok(())
+    }
+
+    /// All figures of an occasion.
+    pub fn figures_of(&self, occasion: &Occasion) -> Vec<&Figure> {
+        self.figures.iter().filter(|figure| figure.occasion == occasion.name).collect()
+    }
+
     /// All measurements of a workload.
     pub fn of(&self, workload: &Workload) -> Vec<&Measured> {
         self.measured.iter().filter(|measured| measured.workload == workload.name).collect()
@@ -65,4 +97,35 @@ pub fn directory() -> Result<PathBuf> {
     let target = std::env::current_exe()?.ancestors().nth(2).context("the target directory")?.join("bench");
     fs::create_dir_all(&target).with_context(|| target.display().to_string())?;
     Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(round: usize) -> Figure {
+        Figure {
+            occasion: "start".to_owned(),
+            what: "start, new directory".to_owned(),
+            who: Who::Kafka,
+            round,
+            value: 2.5,
+            unit: "ms".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_session_goes_on_after_a_line_that_was_cut_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("full.jsonl");
+        let mut state = State::at(&path, false).unwrap();
+        state.add_figure(figure(0)).unwrap();
+        state.file.write_all(b"{\"occasion\":\"sta").unwrap();
+        let mut state = State::at(&path, true).unwrap();
+        let occasion = &crate::occasion::OCCASIONS[0];
+        assert!(state.has_figures(occasion, Who::Kafka, 0) && !state.has_figures(occasion, Who::Kafka, 1));
+        state.add_figure(figure(1)).unwrap();
+        assert_eq!(State::at(&path, true).unwrap().figures_of(occasion).len(), 2);
+        assert_eq!(State::at(&path, false).unwrap().figures_of(occasion).len(), 0);
+    }
 }

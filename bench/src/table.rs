@@ -2,6 +2,7 @@
 //! round.
 
 use crate::cell::Measured;
+use crate::occasion::{Figure, Limit, Occasion};
 use crate::participant::Who;
 use crate::workload::{Bar, Workload};
 
@@ -52,7 +53,7 @@ pub fn ratios(measured: &[&Measured], who: Who, other: Who, figure: fn(&Measured
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// What is compared.
-    pub what: &'static str,
+    pub what: String,
     /// What it must be.
     pub bar: String,
     /// What it was.
@@ -82,10 +83,64 @@ pub fn judge(bar: Bar, measured: &[&Measured]) -> Option<Judged> {
         Bar::RateOfKafka(least) => {
             let reached = ratio(Who::Kafka, |m| m.rate)?;
             let met = reached.median >= least;
-            return Some(Judged { what: "rate", bar: format!("≥ {least} K"), reached, met });
+            return Some(Judged { what: "rate".to_owned(), bar: format!("≥ {least} K"), reached, met });
         }
     };
-    Some(Judged { what, bar: format!("≤ {most}{suffix}"), reached, met: reached.median <= most })
+    Some(Judged {
+        what: what.to_owned(),
+        bar: format!("≤ {most}{suffix}"),
+        reached,
+        met: reached.median <= most,
+    })
+}
+
+/// Judges a figure of an occasion.
+pub fn judge_figure(what: &str, limit: Limit, figures: &[&Figure]) -> Option<Judged> {
+    let of = |who: fn(Who) -> bool| figures.iter().filter(move |f| f.what == what && who(f.who));
+    let kafka = |round: usize| of(|who| who == Who::Kafka).find(|f| f.round == round).map(|f| f.value);
+    let ours = of(|who| who != Who::Kafka);
+    let unit = ours.clone().next()?.unit.clone();
+    let (bar, most, reached) = match limit {
+        Limit::AtMost(most) => (format!("≤ {most} {unit}"), most, Spread::of(ours.map(|f| f.value))?),
+        Limit::OfKafka(most) => {
+            let ratios = ours.filter_map(|f| Some(f.value / kafka(f.round)?));
+            (format!("≤ {most} K"), most, Spread::of(ratios)?)
+        }
+    };
+    Some(Judged { what: String::new(), bar, met: reached.median <= most, reached })
+}
+
+/// Figures of an occasion by what they are, in their own order: of whom, and how they spread.
+pub fn by_what<'a>(figures: &[&'a Figure]) -> Vec<(&'a str, &'a str, Vec<(Who, Spread)>)> {
+    let mut whats: Vec<(&str, &str)> = Vec::new();
+    for figure in figures {
+        if !whats.iter().any(|(what, _)| *what == figure.what) {
+            whats.push((&figure.what, &figure.unit));
+        }
+    }
+    let spread = |what: &str, who: Who| {
+        let of = figures.iter().filter(|f| f.what == what && f.who == who);
+        Spread::of(of.map(|f| f.value)).map(|spread| (who, spread))
+    };
+    let all = [Who::Floor, Who::Ottla, Who::OttlaDurable, Who::Kafka];
+    whats
+        .into_iter()
+        .map(|(what, unit)| (what, unit, all.iter().filter_map(|&who| spread(what, who)).collect()))
+        .collect()
+}
+
+/// Prints an occasion.
+pub fn print_occasion(occasion: &Occasion, figures: &[&Figure]) {
+    println!("\n{}: {}", occasion.name, occasion.what);
+    for (what, unit, spreads) in by_what(figures) {
+        let values: Vec<String> =
+            spreads.iter().map(|(who, spread)| format!("{} {spread}", who.name())).collect();
+        let limit = occasion.limits.iter().find(|(limited, _)| *limited == what);
+        let judged = limit
+            .and_then(|(_, limit)| judge_figure(what, *limit, figures))
+            .map(|judged| format!("  {} {}", if judged.met { "met" } else { "MISSED" }, judged.bar));
+        println!("  {what:<42} {unit:<5} {}{}", values.join("   "), judged.unwrap_or_default());
+    }
 }
 
 /// Prints a workload.

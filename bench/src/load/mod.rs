@@ -16,7 +16,7 @@ mod written;
 
 pub use consumer::Fetching;
 pub use histogram::{Histogram, Latency};
-pub use ping::{Ping, ping};
+pub use ping::{Ping, api_versions, ping};
 pub use run::{Consume, Edge, Flow, Outcome, Plan, Produce, run, verify};
 pub use topics::Topics;
 pub use written::{Check, Written};

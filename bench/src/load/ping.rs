@@ -31,7 +31,7 @@ pub fn ping(plan: &Ping, edge: &mut dyn FnMut(Edge)) -> Result<Outcome> {
     let mut links = Vec::new();
     for token in 0..plan.connections {
         let mut link = Link::open(plan.port, token, &poll)?;
-        link.out = request();
+        link.out = api_versions();
         links.push((link, 0));
     }
     let started = Instant::now();
@@ -76,7 +76,8 @@ pub fn ping(plan: &Ping, edge: &mut dyn FnMut(Edge)) -> Result<Outcome> {
     }
 }
 
-fn request() -> Vec<u8> {
+/// The question, its length first.
+pub fn api_versions() -> Vec<u8> {
     let mut out = Vec::new();
     out.put_i32(0);
     out.put_i16(API_VERSIONS);

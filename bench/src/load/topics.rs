@@ -152,7 +152,22 @@ impl Topics {
             topics: self.names.iter().map(topic).collect(),
             ..Default::default()
         };
-        let answer = client.ask(5, &request)?;
+        let started = Instant::now();
+        let answer = loop {
+            let answer = client.ask(5, &request)?;
+            // A partition that was just made may have a leader that does not know it yet.
+            let early = |code| {
+                matches!(
+                    ErrorCode::from_code(code),
+                    ErrorCode::NotLeaderOrFollower | ErrorCode::UnknownTopicOrPartition
+                )
+            };
+            let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+            if started.elapsed() > LIMIT || !partitions.any(|partition| early(partition.error_code)) {
+                break answer;
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
         let mut ends = vec![None; self.count()];
         for topic in &answer.topics {
             for partition in &topic.partitions {
