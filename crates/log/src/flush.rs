@@ -108,7 +108,7 @@ impl Flush {
             file.sync().map_err(files.io("sync", Kind::Log))?;
         }
         if sync {
-            segment.with_txn_index("sync", |index| index.sync())?;
+            segment.sync_txn_index()?;
         }
         if is_done {
             // In two steps: a full disk may refuse entries, which stay in memory; a sync that fails loses what it was

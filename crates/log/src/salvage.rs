@@ -151,7 +151,7 @@ impl Opening<'_> {
                     found.damage.push(found.damaged_end(segment, next));
                 }
                 note_damage(segment, found.damage)?;
-                segment.with_txn_index("repair", |index| index.repair(segment.base_offset, next))?;
+                segment.change_txn_index("repair", |index| index.repair(segment.base_offset, next))?;
             }
         }
         Ok(())
@@ -187,7 +187,7 @@ impl Opening<'_> {
                     end_offset = next;
                 }
             }
-            segment.with_txn_index("repair", |index| index.repair(segment.base_offset, end_offset))?;
+            segment.change_txn_index("repair", |index| index.repair(segment.base_offset, end_offset))?;
             note_damage(segment, found.damage)?;
             if first + index == last {
                 // They come with its end; a JVM must find them before.

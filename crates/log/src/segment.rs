@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use ottla_protocol::Offset;
 use ottla_protocol::records::{BatchHeader, NO_TIMESTAMP};
@@ -55,6 +55,8 @@ pub(crate) struct Segment {
     recent: RwLock<Recent>,
     /// Stretches that cannot be read, by position; most segments have none.
     pub(crate) damage: RwLock<Option<Arc<[Damage]>>>,
+    /// The index of aborted transactions may have what is not durable.
+    txn_index_changed: AtomicBool,
 }
 
 /// What is where an offset was looked for.
@@ -104,6 +106,8 @@ impl Segment {
             end_offset: AtomicI64::new(base_offset.0),
             recent: RwLock::new(recent),
             damage: RwLock::default(),
+            // Not known of files that were there before.
+            txn_index_changed: AtomicBool::new(true),
         }
     }
 
@@ -119,6 +123,8 @@ impl Segment {
             end_offset: AtomicI64::new(i64::MAX),
             recent: RwLock::default(),
             damage: RwLock::default(),
+            // Not known of files that were there before.
+            txn_index_changed: AtomicBool::new(true),
         }
     }
 
@@ -430,6 +436,29 @@ impl Segment {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(i64::MAX),
             Err(error) => Err(self.files.io("look at", Kind::Log)(error)),
         }
+    }
+
+    /// Changes the index of aborted transactions.
+    pub(crate) fn change_txn_index<T>(
+        &self,
+        action: &'static str,
+        act: impl FnOnce(TxnIndex<'_>) -> std::io::Result<T>,
+    ) -> Result<T, LogError> {
+        let changed = self.with_txn_index(action, act);
+        self.txn_index_changed.store(true, Ordering::Release);
+        changed
+    }
+
+    /// Makes the index of aborted transactions durable. Nearly every flush finds that it has not changed.
+    pub(crate) fn sync_txn_index(&self) -> Result<(), LogError> {
+        if !self.txn_index_changed.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let synced = self.with_txn_index("sync", |index| index.sync());
+        if synced.is_err() {
+            self.txn_index_changed.store(true, Ordering::Release);
+        }
+        synced
     }
 
     /// The index of aborted transactions.

@@ -81,7 +81,7 @@ impl Log {
         let segments = self.segments();
         let index = segments.partition_point(|segment| segment.base_offset <= aborted.last_offset);
         let segment = &segments[index.saturating_sub(1)];
-        segment.with_txn_index("append to", |index| {
+        segment.change_txn_index("append to", |index| {
             let last = index.last()?.map(|entry| entry.last_offset);
             if last.is_some_and(|last| last >= aborted.last_offset) { Ok(()) } else { index.append(aborted) }
         })?;

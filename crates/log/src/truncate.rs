@@ -110,7 +110,7 @@ impl Log {
             .map_err(files.io("cut", TimeEntry::KIND))?;
         old.offset_index.retire(&files).map_err(files.io("write", OffsetEntry::KIND))?;
         old.time_index.retire(&files).map_err(files.io("write", TimeEntry::KIND))?;
-        old.with_txn_index("cut", |index| index.truncate(offset))?;
+        old.change_txn_index("cut", |index| index.truncate(offset))?;
         if old.size() > 0 {
             let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
             file.set_len(size.into()).map_err(files.io("cut", Kind::Log))?;

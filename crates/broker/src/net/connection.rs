@@ -7,6 +7,7 @@
 use super::answer::{Answer, Response};
 use super::frames::FrameBuffer;
 use super::loads::Loads;
+use super::mailbox::{Bell, Mailbox};
 use super::outbox::Outbox;
 use bytes::Bytes;
 use ottla_protocol::codec::Writer;
@@ -15,7 +16,8 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -103,6 +105,8 @@ pub(super) struct OnThread<'l> {
     pub index: usize,
     /// What it and the others have to do.
     pub loads: &'l Loads,
+    /// How others wake its connections.
+    pub mailbox: &'l Arc<Mailbox>,
 }
 
 /// Serves a connection until it ends, or another thread is to go on with it.
@@ -129,6 +133,7 @@ pub(super) async fn serve<S: Service>(
         last_read: Instant::now(),
         idle_timer: Box::pin(sleep_until(Instant::now() + limits.idle)),
         thread,
+        bell: Bell::new(thread.mailbox),
         counted: 0,
     };
     match poll_fn(|cx| connection.poll(cx)).await {
@@ -155,6 +160,8 @@ struct Connection<'s, S: Service> {
     last_read: Instant,
     idle_timer: Pin<Box<Sleep>>,
     thread: OnThread<'s>,
+    /// What answers that are not there yet wake it by.
+    bell: Arc<Bell>,
     /// The window of the loads in which this connection was counted last.
     counted: u32,
 }
@@ -212,7 +219,9 @@ impl<S: Service> Connection<'_, S> {
     fn collect_answers(&mut self, cx: &mut Context<'_>) -> Result<(), Closed> {
         while let Some(answer) = self.answers.front_mut() {
             if let Answer::Later(future) = answer {
-                match future.as_mut().poll(cx) {
+                self.bell.belongs_to(cx);
+                let bell = Waker::from(Arc::clone(&self.bell));
+                match future.as_mut().poll(&mut Context::from_waker(&bell)) {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(done) => {
                         *answer = done;

@@ -4,6 +4,7 @@
 use super::admission::{Admission, ConnectionLimits, Place};
 use super::connection::{Closed, Limits, OnThread, Peer, Quiet, Served, Service, serve};
 use super::loads::Loads;
+use super::mailbox::Mailbox;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -73,9 +74,9 @@ impl<S: Service> Shared<S> {
         self.lanes[to].send(connection).ok();
     }
 
-    async fn serve(&self, thread: usize, connection: OnTheWay<S>) {
+    async fn serve(&self, thread: usize, mailbox: &Arc<Mailbox>, connection: OnTheWay<S>) {
         let OnTheWay { quiet, peer, place } = connection;
-        let on_thread = OnThread { index: thread, loads: &self.loads };
+        let on_thread = OnThread { index: thread, loads: &self.loads, mailbox };
         match serve(quiet, &*self.service, self.limits, on_thread).await {
             Served::Closed(closed) => report(peer, closed),
             Served::Shifted(to, quiet) => self.send(to, OnTheWay { quiet, peer, place }),
@@ -169,6 +170,8 @@ async fn serve_all<S: Service>(
     shared: Arc<Shared<S>>,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let mailbox = Mailbox::of_this_thread();
+    tokio::spawn(Arc::clone(&mailbox).deliver());
     loop {
         let connection = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
@@ -177,8 +180,8 @@ async fn serve_all<S: Service>(
                 None => break,
             },
         };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move { shared.serve(thread, connection).await });
+        let (shared, mailbox) = (Arc::clone(&shared), Arc::clone(&mailbox));
+        tokio::spawn(async move { shared.serve(thread, &mailbox, connection).await });
     }
     // Answers that are there leave: each turn lets some connections go on.
     for _ in 0..LAST_TURNS {

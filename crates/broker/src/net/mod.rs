@@ -7,6 +7,7 @@ mod connection;
 mod frames;
 mod listener;
 mod loads;
+mod mailbox;
 mod outbox;
 #[cfg(test)]
 mod tests;

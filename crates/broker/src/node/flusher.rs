@@ -181,8 +181,13 @@ fn run(dir: &DirState) {
         if !taken.is_empty() {
             let began = dir.flusher.began(&mut queue);
             drop(queue);
-            flush(dir, taken);
+            let again = flush(dir, taken);
             queue = dir.flusher.queue.lock();
+            // This thread takes the first of them next; nobody is woken for it.
+            queue.waiting.extend(again);
+            if queue.waiting.len() > 1 {
+                arrived.notify_one();
+            }
             dir.flusher.ended(&mut queue, began);
             continue;
         }
@@ -209,8 +214,9 @@ impl Queue {
 }
 
 /// Flushes partitions. After a failure of the disk it is not known what the kernel kept of the data, and another sync would
-/// not tell: so none is asked for, of no partition of the directory, and who waits hears the truth.
-fn flush(dir: &DirState, partitions: Vec<Arc<Partition>>) {
+/// not tell: so none is asked for, of no partition of the directory, and who waits hears the truth. Gives those that have to
+/// be flushed again.
+fn flush(dir: &DirState, partitions: Vec<Arc<Partition>>) -> Vec<Arc<Partition>> {
     let mut begun = Vec::with_capacity(partitions.len());
     let mut here = Vec::with_capacity(partitions.len());
     for partition in partitions {
@@ -227,10 +233,11 @@ fn flush(dir: &DirState, partitions: Vec<Arc<Partition>>) {
         dir.fail(&error);
     }
     let is_durable = dir.is_online();
-    begun.into_iter().for_each(|flushing| flushing.end(is_durable));
+    let again = begun.into_iter().filter_map(|flushing| flushing.end(is_durable)).collect();
     if !dir.is_online() {
         here.iter().for_each(|partition| partition.fail(ErrorCode::KafkaStorageError));
     }
+    again
 }
 
 /// Makes everything durable.
@@ -256,7 +263,8 @@ impl Flusher {
         while left > 0 {
             let taken = dir.flusher.queue.lock().take();
             left -= taken.len();
-            flush(dir, taken);
+            let again = flush(dir, taken);
+            dir.flusher.queue.lock().waiting.extend(again);
         }
     }
 

@@ -347,7 +347,7 @@ impl Cleaning {
                     }
                 }
                 if let Some(aborted) = filtered.aborted {
-                    dest.segment.with_txn_index("append to", |index| index.append(&aborted))?;
+                    dest.segment.change_txn_index("append to", |index| index.append(&aborted))?;
                 }
                 self.stats.bytes_written += written_bytes as u64;
                 if read + written_bytes > 0 && pace(read + written_bytes).is_break() {
@@ -471,7 +471,7 @@ impl Dest {
         push_time_entry(&self.segment, self.segment.max_timestamp()?)?;
         self.segment.offset_index.finish(files, true).map_err(files.io("sync", OffsetEntry::KIND))?;
         self.segment.time_index.finish(files, true).map_err(files.io("sync", TimeEntry::KIND))?;
-        self.segment.with_txn_index("sync", |index| index.sync())?;
+        self.segment.sync_txn_index()?;
         let file = files.get(Kind::Log).map_err(files.io("open", Kind::Log))?;
         if let Some(last) = old.last() {
             let path = last.files.path(Kind::Log);

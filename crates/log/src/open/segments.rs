@@ -87,7 +87,7 @@ impl Opening<'_> {
             if !segment.with_txn_index("read", |index| index.is_sound(base_offset, end_offset))? {
                 let path = segment.files.path(Kind::TxnIndex);
                 tracing::warn!(path = %path.display(), "an index of aborted transactions is damaged");
-                segment.with_txn_index("clear", |index| index.clear())?;
+                segment.change_txn_index("clear", |index| index.clear())?;
                 self.report.cleared_txn_indexes.push(base_offset);
             }
         }

@@ -99,7 +99,7 @@ impl Partition {
         }
     }
 
-    fn end_flush(self: &Arc<Self>, flush: Option<&ottla_log::Flush>, is_durable: bool) {
+    fn end_flush(self: &Arc<Self>, flush: Option<&ottla_log::Flush>, is_durable: bool) -> bool {
         let now_ms = clock::now_ms();
         self.locked(|state| {
             if state.is_deleted {
@@ -115,9 +115,7 @@ impl Partition {
                 self.on_flushed(state, offset, now_ms);
             }
         });
-        if self.flush.end() && is_durable {
-            Flusher::queue(&self.dir(), Arc::clone(self));
-        }
+        self.flush.end() && is_durable
     }
 
     /// Everything below the offset survives a power failure.
@@ -191,9 +189,10 @@ impl Flushing {
         if state.is_deleted || is_moved { Ok(()) } else { result }
     }
 
-    /// The disk has everything, or has failed; then nothing of its directory may be trusted any more.
-    pub(in crate::node) fn end(self, is_durable: bool) {
-        self.partition.end_flush(self.flush.as_ref(), is_durable);
+    /// The disk has everything, or has failed; then nothing of its directory may be trusted any more. Gives the partition
+    /// if it has to be queued again.
+    pub(in crate::node) fn end(self, is_durable: bool) -> Option<Arc<Partition>> {
+        self.partition.end_flush(self.flush.as_ref(), is_durable).then_some(self.partition)
     }
 }
 
