@@ -1,5 +1,6 @@
 //! Indexes, compared with the logs that they are of.
 
+use std::fs::File;
 use std::path::Path;
 
 use ottla_protocol::records::{BatchHeader, RecordBatch};
@@ -39,15 +40,16 @@ fn offset_entries(bytes: &[u8], base: i64) -> OffsetEntries {
     bytes.chunks_exact(OFFSET_ENTRY).map(entry).collect()
 }
 
+/// Kafka's sentences for the two kinds are not quite the same.
 fn check_size(path: &Path, size: usize, entry: usize) -> Result<(), Exception> {
     if size.is_multiple_of(entry) {
         return Ok(());
     }
-    let text = format!(
-        "Index file {} is corrupt, found {size} bytes which is neither positive nor a multiple of {entry}.",
-        std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display()
-    );
-    Err(corrupt(text))
+    let (kind, end) = if entry == TIME_ENTRY { ("Time index", "") } else { ("Index", ".") };
+    Err(corrupt(format!(
+        "{kind} file {} is corrupt, found {size} bytes which is neither positive nor a multiple of {entry}{end}",
+        absolute(path)
+    )))
 }
 
 fn corrupt(text: String) -> Exception {
@@ -56,6 +58,20 @@ fn corrupt(text: String) -> Exception {
 
 fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// The batches of a log from a position on.
+fn slice<'f>(log: &'f File, path: &Path, position: u64, max_bytes: u64) -> Result<Batches<'f>, Exception> {
+    let io = |error| unreadable(path, &error);
+    let size = log.metadata().map_err(io)?.len();
+    if position > size {
+        return Err(Exception::illegal_argument(format!(
+            "Slice from position {position} exceeds end position of FileRecords(size={size}, file={}, start=0, \
+             end=2147483647)",
+            path.display()
+        )));
+    }
+    Batches::new(log, path, position, max_bytes).map_err(io)
 }
 
 /// Prints an offset index.
@@ -93,8 +109,7 @@ pub(super) fn dump_offsets(
         if offset == base && at > 0 {
             return Ok(());
         }
-        let io = |error| unreadable(&log_path, &error);
-        let mut batches = Batches::new(&log, &log_path, position, settings.max_message_size).map_err(io)?;
+        let mut batches = slice(&log, &log_path, position, settings.max_message_size)?;
         let batch = batches.next()?.ok_or_else(|| Exception {
             message: None,
             ..Exception::new("java.util.NoSuchElementException", "")
@@ -131,15 +146,20 @@ pub(super) fn dump_times(
         writeln!(cx.out, "{} passed sanity check.", path.display())?;
         return Ok(());
     }
-    let mut previous = -1;
+    let (mut previous, mut checked_from) = (-1, None);
     for (at, (timestamp, offset)) in entries.into_iter().enumerate() {
         if offset == base && at > 0 {
             return Ok(());
         }
         let before = offsets.iter().take_while(|(indexed, _)| *indexed <= offset).last();
         let position = before.map_or(0, |(_, position)| *position);
-        let io = |error| unreadable(&log_path, &error);
-        let mut batches = Batches::new(&log, &log_path, position, UNLIMITED).map_err(io)?;
+        // All that is behind it must be batches.
+        if checked_from.is_none_or(|from| position < from) {
+            let mut batches = slice(&log, &log_path, position, UNLIMITED)?;
+            while batches.next()?.is_some() {}
+            checked_from = Some(position);
+        }
+        let mut batches = slice(&log, &log_path, position, UNLIMITED)?;
         match find(&mut batches, offset)? {
             None => note(&mut findings.missing_offsets, path, (offset, -1)),
             Some((last_offset, _)) if last_offset != offset => {
@@ -215,7 +235,18 @@ fn max_timestamp(bytes: &[u8]) -> Result<i64, Exception> {
 /// Prints a transaction index.
 pub(super) fn dump_transactions(path: &Path, cx: &mut Context<'_>) -> Result<(), Failure> {
     for entry in read(path)?.chunks_exact(TXN_ENTRY) {
-        let version = i16::from_be_bytes([entry[0], entry[1]]);
+        // The first of its two bytes is what is looked at.
+        let version = entry[0].cast_signed();
+        if version > 0 {
+            return Err(Exception::new(
+                "org.apache.kafka.common.KafkaException",
+                format!(
+                    "Unexpected aborted transaction version {version} in transaction index {}, current version is 0",
+                    absolute(path)
+                ),
+            )
+            .into());
+        }
         let number = |index: usize| i64_at(&entry[2 + 8 * index..]);
         writeln!(
             cx.out,

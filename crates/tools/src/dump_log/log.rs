@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ottla_protocol::records::{BatchHeader, Record, RecordBatch, TimestampType, increment_sequence};
 
-use super::records::{control_text, print_contents};
+use super::records::{Decoder, control_text, print_contents};
 use super::{Findings, Settings, note, open, start_offset, unreadable};
 use crate::context::Context;
 use crate::failure::{Exception, Failure};
@@ -73,6 +73,7 @@ pub(super) fn dump(
     path: &Path,
     name: &str,
     settings: &Settings,
+    decoder: &Decoder,
     findings: &mut Findings,
     cx: &mut Context<'_>,
 ) -> Result<(), Failure> {
@@ -95,7 +96,7 @@ pub(super) fn dump(
         let header = BatchHeader::parse(&bytes).map_err(damaged)?;
         print_batch(&header, &bytes, position, cx)?;
         if settings.is_deep {
-            dump_records(path, &bytes, settings, &mut last_offset, findings, cx)?;
+            dump_records(path, &bytes, (settings, decoder), &mut last_offset, findings, cx)?;
         }
     }
     let trailing = file.metadata().map_err(read)?.len().min(settings.max_bytes) - batches.position();
@@ -156,7 +157,7 @@ fn print_batch(
 fn dump_records(
     path: &Path,
     bytes: &[u8],
-    settings: &Settings,
+    (settings, decoder): (&Settings, &Decoder),
     last_offset: &mut i64,
     findings: &mut Findings,
     cx: &mut Context<'_>,
@@ -174,7 +175,7 @@ fn dump_records(
         }
         if settings.prints_contents && !batch.is_control() {
             let prefix = if settings.skips_metadata { "| " } else { " " };
-            print_contents(&settings.decoder, &record, prefix, cx)?;
+            print_contents(decoder, &record, prefix, cx)?;
         }
         writeln!(cx.out)?;
     }

@@ -11,6 +11,7 @@ use ottla_protocol::records::producer_snapshot;
 
 use crate::context::Context;
 use crate::failure::{Exception, Failure};
+use crate::java::{MapSize, hash_map_order, string_hash};
 use crate::options::{Arguments, Opt};
 use records::Decoder;
 
@@ -70,7 +71,6 @@ struct Settings {
     checks_sanity_only: bool,
     max_message_size: u64,
     max_bytes: u64,
-    decoder: Decoder,
 }
 
 /// What is told of all files at the end: by file, in the order in which it was found.
@@ -114,7 +114,11 @@ fn execute(words: &[String], cx: &mut Context<'_>) -> Result<(), Failure> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let suffix = name.rfind('.').map(|at| name[at..].to_owned());
         match suffix.as_deref() {
-            Some(".log" | ".checkpoint") => log::dump(path, &name, &settings, &mut findings, cx)?,
+            Some(".log" | ".checkpoint") => {
+                // A class that is not there is missed when a log is to be read, not before.
+                let decoder = decoder(&arguments)?;
+                log::dump(path, &name, &settings, &decoder, &mut findings, cx)?;
+            }
             Some(".index") => index::dump_offsets(path, &name, &settings, &mut findings, cx)?,
             Some(".timeindex") => index::dump_times(path, &name, &settings, &mut findings, cx)?,
             Some(".snapshot") => dump_producers(path, cx)?,
@@ -135,7 +139,19 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
     }
     let prints_contents = PRINTING.iter().any(|name| arguments.has(name));
     let size = |name| Ok::<_, Failure>(arguments.number::<i32>(name)?.unwrap_or_default());
-    let decoder = if arguments.has("offsets-decoder") {
+    Ok(Settings {
+        prints_contents,
+        is_deep: arguments.has("deep-iteration") || prints_contents,
+        skips_metadata: arguments.has("skip-record-metadata"),
+        verifies_only: arguments.has("verify-index-only"),
+        checks_sanity_only: arguments.has("index-sanity-check"),
+        max_message_size: u64::try_from(size("max-message-size")?).unwrap_or(0),
+        max_bytes: u64::try_from(size("max-bytes")?).unwrap_or(0),
+    })
+}
+
+fn decoder(arguments: &Arguments) -> Result<Decoder, Failure> {
+    Ok(if arguments.has("offsets-decoder") {
         Decoder::Coordinator(records::group_record)
     } else if arguments.has("transaction-log-decoder") {
         Decoder::Coordinator(records::transaction_record)
@@ -146,25 +162,18 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
     } else {
         let class = |name| Ok::<_, Failure>(arguments.text(name)?.unwrap_or(records::STRING_DECODER));
         Decoder::classes(class("key-decoder-class")?, class("value-decoder-class")?)?
-    };
-    Ok(Settings {
-        prints_contents,
-        is_deep: arguments.has("deep-iteration") || prints_contents,
-        skips_metadata: arguments.has("skip-record-metadata"),
-        verifies_only: arguments.has("verify-index-only"),
-        checks_sanity_only: arguments.has("index-sanity-check"),
-        max_message_size: u64::try_from(size("max-message-size")?).unwrap_or(0),
-        max_bytes: u64::try_from(size("max-bytes")?).unwrap_or(0),
-        decoder,
     })
 }
 
 fn tell(findings: &Findings, cx: &mut Context<'_>) -> Result<(), Failure> {
     let mut tell = |found: &[(PathBuf, Vec<(i64, i64)>)], title: &str, line: &dyn Fn(i64, i64) -> String| {
+        let found = hash_map_order(found.iter().collect(), MapSize::Default, |(file, _)| {
+            string_hash(&file.to_string_lossy())
+        });
         for (file, pairs) in found {
             writeln!(cx.err, "{title}{}", file.display())?;
             for (first, second) in pairs {
-                writeln!(cx.err, "  {}", line(*first, *second))?;
+                writeln!(cx.err, "{}", line(*first, *second))?;
             }
         }
         Ok::<(), std::io::Error>(())
@@ -173,17 +182,17 @@ fn tell(findings: &Findings, cx: &mut Context<'_>) -> Result<(), Failure> {
     for (_, pairs) in &mut mismatches {
         pairs.sort_by_key(|(offset, _)| std::cmp::Reverse(*offset));
     }
-    tell(&mismatches, "Mismatches in :", &|a, b| format!("Index offset: {a}, log offset: {b}"))?;
+    tell(&mismatches, "Mismatches in :", &|a, b| format!("  Index offset: {a}, log offset: {b}"))?;
     tell(&findings.time_mismatches, "Found timestamp mismatch in :", &|a, b| {
-        format!("Index timestamp: {a}, log timestamp: {b}")
+        format!("  Index timestamp: {a}, log timestamp: {b}")
     })?;
     tell(&findings.time_disorder, "Found out of order timestamp in :", &|a, b| {
-        format!("Index timestamp: {a}, Previously indexed timestamp: {b}")
+        format!("  Index timestamp: {a}, Previously indexed timestamp: {b}")
     })?;
     tell(&findings.missing_offsets, "The following indexed offsets are not found in :", &|a, b| {
         format!("Indexed offset: {a}, found log offset: {b}")
     })?;
-    tell(&findings.gaps, "Non-consecutive offsets in ", &|a, b| format!("{a} is followed by {b}"))?;
+    tell(&findings.gaps, "Non-consecutive offsets in ", &|a, b| format!("  {a} is followed by {b}"))?;
     Ok(())
 }
 
@@ -192,7 +201,7 @@ fn dump_producers(path: &Path, cx: &mut Context<'_>) -> Result<(), Failure> {
     let entries = match producer_snapshot::decode(&bytes) {
         Ok(entries) => entries,
         Err(error) => {
-            writeln!(cx.err, "{error}")?;
+            writeln!(cx.err, "{}", snapshot_complaint(&bytes, &error.to_string()))?;
             return Ok(());
         }
     };
@@ -218,6 +227,16 @@ fn dump_producers(path: &Path, cx: &mut Context<'_>) -> Result<(), Failure> {
         writeln!(cx.out)?;
     }
     Ok(())
+}
+
+/// What Kafka says of a snapshot that is none.
+fn snapshot_complaint(bytes: &[u8], error: &str) -> String {
+    let what = match bytes.first_chunk::<2>().map(|version| i16::from_be_bytes(*version)) {
+        None => "null".to_owned(),
+        Some(1) => return error.to_owned(),
+        Some(version) => format!("Snapshot contained an unknown file version {version}"),
+    };
+    format!("Snapshot failed schema validation: {what}")
 }
 
 /// The first number in a file's name: the offset that it begins with.

@@ -48,20 +48,22 @@ fn class(name: &str) -> Result<Class, Exception> {
         Some("StringDecoder") => Ok(Class::String),
         Some("IntegerDecoder") => Ok(Class::Integer),
         Some("LongDecoder") => Ok(Class::Long),
-        _ => Err(Exception::new("java.lang.RuntimeException", "Failed to load decoder class")),
+        _ => Err(Exception {
+            cause: Some(Box::new(Exception::new("java.lang.ClassNotFoundException", name.to_owned()))),
+            ..Exception::new("java.lang.RuntimeException", "Failed to load decoder class")
+        }),
     }
 }
 
 impl Class {
     fn text(self, bytes: &[u8]) -> Result<String, Exception> {
-        let of_size = |size: usize| {
-            let text = format!("Size of data received by the decoder is not {size}");
-            Exception::new("org.apache.kafka.common.errors.SerializationException", text)
-        };
+        // Bytes behind the number are not looked at.
+        let too_short =
+            || Exception { message: None, ..Exception::new("java.nio.BufferUnderflowException", "") };
         Ok(match self {
             Class::String => String::from_utf8_lossy(bytes).into_owned(),
-            Class::Integer => i32::from_be_bytes(bytes.try_into().map_err(|_| of_size(4))?).to_string(),
-            Class::Long => i64::from_be_bytes(bytes.try_into().map_err(|_| of_size(8))?).to_string(),
+            Class::Integer => i32::from_be_bytes(*bytes.first_chunk().ok_or_else(too_short)?).to_string(),
+            Class::Long => i64::from_be_bytes(*bytes.first_chunk().ok_or_else(too_short)?).to_string(),
         })
     }
 }
@@ -364,5 +366,17 @@ pub(super) fn control_text(record: &Record<'_>) -> Result<String, Exception> {
         ControlRecordType::KRaftVersion => message!("KRaftVersion", KRaftVersionRecord),
         ControlRecordType::KRaftVoters => message!("KRaftVoters", VotersRecord),
         ControlRecordType::Unknown(id) => Ok(format!(" controlType: UNKNOWN({id})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_what_its_first_bytes_say() {
+        assert_eq!(Class::Integer.text(&[0, 0, 0, 7, 1, 1, 1, 1]).unwrap(), "7");
+        assert_eq!(Class::Long.text(&[0, 0, 0, 0, 0, 0, 0, 7, 9]).unwrap(), "7");
+        assert_eq!(Class::Long.text(&[0; 7]).unwrap_err().class, "java.nio.BufferUnderflowException");
     }
 }

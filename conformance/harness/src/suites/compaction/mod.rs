@@ -6,7 +6,7 @@
 //! often each broker looks does not matter. Time in the batches decides when segments end.
 
 mod deletion;
-mod transactions;
+pub(crate) mod transactions;
 pub(crate) mod world;
 mod written;
 

@@ -18,7 +18,7 @@ use crate::jvm::Runner;
 use crate::random::Random;
 use crate::report::Report;
 
-const TOPIC: &str = "compacted-transactions";
+pub(crate) const TOPIC: &str = "compacted-transactions";
 const CONFIGS: &[(&str, &str)] = &[
     ("cleanup.policy", "compact"),
     ("min.cleanable.dirty.ratio", "1"),
@@ -76,7 +76,7 @@ pub(super) fn run(
 }
 
 /// Transactions of several producers, committed and aborted, with other records between theirs.
-fn write(world: &mut World) -> Result<()> {
+pub(crate) fn write(world: &mut World) -> Result<()> {
     world.create(TOPIC, CONFIGS)?;
     let mut random = Random::new(77);
     let mut producers = Vec::new();

@@ -1,6 +1,7 @@
 //! Log directories as disks: full ones, failing ones, several of them, moves between them, and what tools say of the
 //! files in them.
 
+mod dumps;
 pub(crate) mod moves;
 mod pair;
 mod place;
@@ -25,7 +26,8 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
         pair::run(environment, report)?;
         moves::run(environment, report, SMALL)?;
     }
-    taken_over(environment, report)
+    taken_over(environment, report)?;
+    dumps::run(environment, report)
 }
 
 /// Two directories change hands.
