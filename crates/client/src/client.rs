@@ -259,11 +259,8 @@ impl Client {
     /// A topic as it was at most `metadata.max.age.ms` ago. One that does not exist is an error
     /// (`UNKNOWN_TOPIC_OR_PARTITION`, which is retriable: it may be on its way).
     pub async fn topic(&self, name: &str) -> Result<Arc<TopicMetadata>> {
-        let usable = |topic: &&Arc<TopicMetadata>| {
-            topic.error == ErrorCode::None && topic.at.elapsed() <= self.config().metadata_max_age
-        };
-        if let Some(topic) = self.known().topics.get(name).filter(usable) {
-            return Ok(Arc::clone(topic));
+        if let Some(topic) = self.known_topic(name, Instant::now()) {
+            return Ok(topic);
         }
         let fresh = self.refresh(Some(&[name])).await?;
         match fresh.topics.get(name) {
@@ -271,6 +268,15 @@ impl Client {
             Some(topic) => Err(Error::broker(topic.error, format!("topic {name}"))),
             None => Err(Error::broker(ErrorCode::UnknownTopicOrPartition, format!("topic {name}"))),
         }
+    }
+
+    /// The same if it is known.
+    pub(crate) fn known_topic(&self, name: &str, now: Instant) -> Option<Arc<TopicMetadata>> {
+        let known = self.shared.metadata.lock();
+        let topic = known.topics.get(name).filter(|topic| {
+            topic.error == ErrorCode::None && topic.at + self.config().metadata_max_age >= now
+        });
+        topic.map(Arc::clone)
     }
 
     /// Asks for the brokers and for these topics, or for all topics. What was known of other topics stays, unless all

@@ -8,12 +8,13 @@ use crate::config::{Address, ClientConfig};
 use crate::{Error, Result};
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
-use ottla_protocol::codec::{Message, Request, Writer, decode_all};
+use ottla_protocol::codec::{Message, Piece, Request, Writer, decode_all};
 use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
 use ottla_protocol::{ApiKey, ErrorCode};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -24,6 +25,9 @@ use tokio::task::AbortHandle;
 
 /// The largest answer that is taken: twice the fetch limit that Java's consumer has, and room for one large batch.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// How many requests go out with one call of the system, if so many wait.
+const REQUESTS_AT_ONCE: usize = 16;
 
 /// A connection that has agreed on versions and is ready for requests.
 pub struct Connection {
@@ -174,7 +178,7 @@ impl Connection {
             .and_then(|()| request.encode(&mut w, version))
             .map_err(|cause| Error::Request { key: R::KEY, version, cause })?;
         w.end_frame(start);
-        let outgoing = Outgoing { correlation_id, frame: w.into_vec(), reply };
+        let outgoing = Outgoing { correlation_id, frame: w, reply };
         self.outgoing.send(outgoing).map_err(|_| self.waiting.why_ended())
     }
 
@@ -233,7 +237,7 @@ impl std::fmt::Debug for Connection {
 /// A request on its way out.
 struct Outgoing {
     correlation_id: i32,
-    frame: Vec<u8>,
+    frame: Writer,
     reply: Reply,
 }
 
@@ -342,23 +346,44 @@ async fn write_requests(
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
     waiting: Arc<Waiting>,
 ) {
-    while let Some(outgoing) = queue.recv().await {
-        let written = match outgoing.reply {
-            Reply::Answer(reply) => {
-                if !waiting.push(outgoing.correlation_id, reply) {
-                    return;
+    let mut requests = Vec::new();
+    while queue.recv_many(&mut requests, REQUESTS_AT_ONCE).await > 0 {
+        let (mut frames, mut unanswered) = (Vec::new(), Vec::new());
+        for Outgoing { correlation_id, frame, reply } in requests.drain(..) {
+            match reply {
+                Reply::Answer(reply) => {
+                    if !waiting.push(correlation_id, reply) {
+                        return;
+                    }
                 }
-                None
+                Reply::Written(written) => unanswered.push(written),
             }
-            Reply::Written(written) => Some(written),
-        };
-        if let Err(cause) = socket.write_all(&outgoing.frame).await {
+            frames.push(frame);
+        }
+        if let Err(cause) = write_frames(&mut socket, &frames).await {
             return waiting.end(waiting.disconnected(Some(cause)));
         }
-        if let Some(written) = written {
+        for written in unanswered {
             let _ = written.send(());
         }
     }
+}
+
+/// Writes frames from where their bytes are.
+async fn write_frames(mut socket: impl AsyncWrite + Unpin, frames: &[Writer]) -> std::io::Result<()> {
+    let pieces = frames.iter().flat_map(Writer::pieces).filter_map(|piece| match piece {
+        Piece::Bytes(bytes) => Some(IoSlice::new(bytes)),
+        Piece::External { .. } => None,
+    });
+    let mut pieces: Vec<IoSlice<'_>> = pieces.collect();
+    let mut rest = pieces.as_mut_slice();
+    while !rest.is_empty() {
+        match socket.write_vectored(rest).await? {
+            0 => return Err(std::io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut rest, written),
+        }
+    }
+    Ok(())
 }
 
 async fn read_answers(mut socket: impl AsyncRead + Unpin, waiting: Arc<Waiting>) {

@@ -52,7 +52,10 @@ pub struct TopicMetadata {
 impl TopicMetadata {
     /// One partition.
     pub fn partition(&self, partition: i32) -> Option<&PartitionMetadata> {
-        self.partitions.iter().find(|known| known.partition == partition)
+        // Brokers list them by number, in most cases.
+        let place = usize::try_from(partition).ok().and_then(|place| self.partitions.get(place));
+        let is_meant = |known: &&PartitionMetadata| known.partition == partition;
+        place.filter(is_meant).or_else(|| self.partitions.iter().find(is_meant))
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// What an append did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Appended {
-    /// A batch was begun or filled: what is to be sent when may have changed.
+    /// What is to be sent when has changed: the partition's first batch was begun, was filled, or got one behind it.
     pub(super) wake_sender: bool,
     /// Nothing is left open in the partition.
     pub(super) batch_is_full: bool,
@@ -79,6 +79,11 @@ impl Accumulator {
         self.queues.values().all(|queue| queue.waiting.is_empty() && queue.in_flight.is_empty())
     }
 
+    /// Whether nothing is on its way, so that no answer will make the sender look at what waits.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.queues.values().all(|queue| queue.in_flight.is_empty())
+    }
+
     /// Whether anything waits.
     pub(super) fn has_waiting(&self) -> bool {
         self.queues.values().any(|queue| !queue.waiting.is_empty())
@@ -92,23 +97,29 @@ impl Accumulator {
         config: &ProducerConfig,
         now: Instant,
     ) -> Appended {
-        if !self.queues.contains_key(partition) {
-            self.queues.insert(partition.clone(), Queue::default());
-        }
-        let queue = self.queues.get_mut(partition).expect("it was put in");
+        let queue = self.queues.entry(partition.clone()).or_default();
         let bytes = entry.size();
         let open = queue.waiting.back().is_some_and(|last| {
             last.attempts == 0 && last.sequence.is_none() && last.size + bytes <= config.batch_size
         });
         if !open {
-            queue.waiting.push_back(Batch::new(partition.clone(), queue.next_ordinal, now));
+            let mut batch = Batch::new(partition.clone(), queue.next_ordinal, now);
+            // As many as there will be, if all are like this one; not so many that few would waste much.
+            batch.entries.reserve((config.batch_size / bytes).min(256));
+            queue.waiting.push_back(batch);
             queue.next_ordinal += 1;
         }
         let last = queue.waiting.back_mut().expect("there is an open batch now");
         last.push(entry);
         let batch_is_full = last.size >= config.batch_size;
         self.memory += bytes;
-        Appended { wake_sender: !open || batch_is_full, batch_is_full, bytes }
+        let wake_sender = match queue.waiting.len() {
+            1 => !open || batch_is_full,
+            2 => !open,
+            // The first has been due for long, and the sender knows.
+            _ => false,
+        };
+        Appended { wake_sender, batch_is_full, bytes }
     }
 
     /// The partitions whose first batch may leave now.

@@ -82,7 +82,9 @@ impl Batch {
 
     /// Its bytes.
     pub(super) fn encode(&self, config: &ProducerConfig) -> Bytes {
-        let mut builder = BatchBuilder::new().compression(config.compression, config.compression_level);
+        let mut builder = BatchBuilder::new()
+            .with_capacity(self.size)
+            .compression(config.compression, config.compression_level);
         if let Some((identity, first)) = self.sequence {
             builder = builder.producer(identity.id, identity.epoch, first);
         }

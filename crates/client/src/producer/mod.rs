@@ -14,8 +14,9 @@ pub use partitioner::partition_for_key;
 
 use crate::clock::{now_ms, random};
 use crate::{Client, Error, ProducerRecord, RecordMetadata, Result, TopicMetadata, TopicPartition};
-use accumulator::Accumulator;
+use accumulator::{Accumulator, Appended};
 use batch::{Batch, Callback, Entry};
+use bytestring::ByteString;
 use ottla_protocol::ErrorCode;
 use parking_lot::Mutex;
 use partitioner::Sticky;
@@ -97,9 +98,13 @@ impl Producer {
 
     /// The same with a function that is told what became of the record. Records of one partition are told in order.
     pub async fn send_and(&self, record: ProducerRecord, callback: Callback) -> Result<()> {
-        let deadline = Instant::now() + self.config.max_block;
-        let topic = self.topic(&record, deadline).await?;
-        let entry = Entry {
+        let now = Instant::now();
+        let deadline = now + self.config.max_block;
+        let topic = match self.client.known_topic(&record.topic, now) {
+            Some(topic) if record.partition.is_none_or(|index| topic.partition(index).is_some()) => topic,
+            _ => self.topic(&record, deadline).await?,
+        };
+        let mut entry = Entry {
             timestamp: record.timestamp.unwrap_or_else(now_ms),
             key: record.key,
             value: record.value,
@@ -108,32 +113,57 @@ impl Producer {
         };
         let size = entry.size();
         self.check_size(&record.topic, size)?;
-        self.wait_for_memory(size, deadline).await?;
-        self.append(&topic, record.topic, record.partition, entry);
-        Ok(())
+        loop {
+            match self.append(&topic, &record.topic, record.partition, entry, now) {
+                Ok(appended) => {
+                    if appended.batch_is_full {
+                        // Where there is one thread for everything, the sender has to have its turn.
+                        tokio::task::yield_now().await;
+                    }
+                    return Ok(());
+                }
+                Err(refused) => entry = refused,
+            }
+            self.wait_for_memory(size, deadline).await?;
+        }
     }
 
+    /// Puts a record in its batch; gives it back if there is no memory for it.
     fn append(
         &self,
         topic: &TopicMetadata,
-        name: bytestring::ByteString,
+        name: &ByteString,
         partition: Option<i32>,
         entry: Entry,
-    ) {
-        let mut sticky = None;
+        now: Instant,
+    ) -> std::result::Result<Appended, Entry> {
+        let mut sticky;
+        let mut stuck = None;
         let partition = match (partition, &entry.key) {
             (Some(partition), _) => partition,
             (None, Some(key)) => partition_for_key(key, topic.partitions.len()),
-            (None, None) => sticky.insert(self.sticky.lock()).partition(topic, random()),
+            (None, None) => {
+                sticky = self.sticky.lock();
+                let (partition, place) = sticky.partition(name, topic, random);
+                stuck = Some(place);
+                partition
+            }
         };
-        let partition = TopicPartition { topic: name, partition };
-        let appended = self.shared.accumulator.lock().append(&partition, entry, &self.config, Instant::now());
-        if let Some(mut sticky) = sticky {
-            sticky.appended(&partition.topic, appended.bytes, appended.batch_is_full, self.config.batch_size);
+        let partition = TopicPartition { topic: name.clone(), partition };
+        let appended = {
+            let mut accumulator = self.shared.accumulator.lock();
+            if accumulator.is_full(entry.size(), &self.config) {
+                return Err(entry);
+            }
+            accumulator.append(&partition, entry, &self.config, now)
+        };
+        if let Some(stuck) = stuck {
+            stuck.appended(appended.bytes, appended.batch_is_full, self.config.batch_size);
         }
         if appended.wake_sender {
             self.shared.wake_sender.notify_one();
         }
+        Ok(appended)
     }
 
     /// The topic, once it is there and has the partition that the record names.
@@ -190,6 +220,9 @@ impl Producer {
             return Ok(());
         }
         let _hurry = Hurry::new(&self.shared);
+        if self.shared.accumulator.lock().is_quiet() {
+            self.shared.wake_sender.notify_one();
+        }
         loop {
             let settled = self.shared.settled.notified();
             if !self.shared.accumulator.lock().is_full(size, &self.config) {
@@ -205,6 +238,7 @@ impl Producer {
     /// Sends everything now and waits until every record has its result.
     pub async fn flush(&self) {
         let _hurry = Hurry::new(&self.shared);
+        self.shared.wake_sender.notify_one();
         loop {
             let settled = self.shared.settled.notified();
             if self.shared.accumulator.lock().is_idle() {
@@ -234,13 +268,12 @@ impl Drop for Producer {
     }
 }
 
-/// While it lives, batches leave without lingering.
+/// While it lives, batches leave without lingering, as soon as the sender looks.
 struct Hurry<'a>(&'a Shared);
 
 impl<'a> Hurry<'a> {
     fn new(shared: &'a Shared) -> Hurry<'a> {
         shared.accumulator.lock().hurry += 1;
-        shared.wake_sender.notify_one();
         Hurry(shared)
     }
 }

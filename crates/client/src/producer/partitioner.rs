@@ -41,35 +41,40 @@ pub(super) struct Sticky {
     topics: HashMap<ByteString, Stuck>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Stuck {
-    partition: i32,
+/// Where a topic's records without a key go at the moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stuck {
+    /// Chosen anew when the next record comes, if there is none.
+    partition: Option<i32>,
     bytes: usize,
 }
 
 impl Sticky {
-    /// The partition for the next record of a topic. `chance` is any number.
-    pub(super) fn partition(&mut self, topic: &TopicMetadata, chance: u64) -> i32 {
-        let stuck = self.topics.get(topic.name.as_str()).filter(|stuck| {
-            topic.partition(stuck.partition).is_some_and(|partition| partition.leader.is_some())
+    /// The partition for the next record of a topic. `chance` gives any number.
+    pub(super) fn partition(
+        &mut self,
+        name: &ByteString,
+        topic: &TopicMetadata,
+        chance: impl FnOnce() -> u64,
+    ) -> (i32, &mut Stuck) {
+        let stuck = self.topics.entry(name.clone()).or_default();
+        let has_leader = |partition: &i32| topic.partition(*partition).is_some_and(|p| p.leader.is_some());
+        let partition = stuck.partition.filter(has_leader).unwrap_or_else(|| {
+            stuck.bytes = 0;
+            any_partition(topic, chance())
         });
-        match stuck {
-            Some(stuck) => stuck.partition,
-            None => {
-                let partition = any_partition(topic, chance);
-                self.topics.insert(topic.name.as_str().into(), Stuck { partition, bytes: 0 });
-                partition
-            }
-        }
+        stuck.partition = Some(partition);
+        (partition, stuck)
     }
+}
 
+impl Stuck {
     /// Counts what was appended to the partition that [`Sticky::partition`] gave; leaves it when it has had a whole
     /// batch and nothing is left open there, at the latest after two.
-    pub(super) fn appended(&mut self, topic: &str, bytes: usize, batch_is_full: bool, batch_size: usize) {
-        let Some(stuck) = self.topics.get_mut(topic) else { return };
-        stuck.bytes += bytes;
-        if stuck.bytes >= batch_size && batch_is_full || stuck.bytes >= 2 * batch_size {
-            self.topics.remove(topic);
+    pub(super) fn appended(&mut self, bytes: usize, batch_is_full: bool, batch_size: usize) {
+        self.bytes += bytes;
+        if self.bytes >= batch_size && batch_is_full || self.bytes >= 2 * batch_size {
+            self.partition = None;
         }
     }
 }
@@ -121,24 +126,25 @@ mod tests {
     fn records_without_a_key_stay_until_a_batch_is_full() {
         let topic = topic_for_tests("t", &[Some(1), Some(1), Some(2)]);
         let mut sticky = Sticky::default();
-        assert_eq!(sticky.partition(&topic, 7), 1);
-        sticky.appended("t", 60, false, 100);
-        assert_eq!(sticky.partition(&topic, 8), 1);
-        sticky.appended("t", 60, false, 100);
-        assert_eq!(sticky.partition(&topic, 8), 1, "the last batch is still open");
-        sticky.appended("t", 10, true, 100);
-        assert_eq!(sticky.partition(&topic, 8), 2);
-        sticky.appended("t", 200, false, 100);
-        assert_eq!(sticky.partition(&topic, 9), 0, "two batches are the limit");
+        let mut check = |chance, expected, bytes, batch_is_full, why| {
+            let (partition, stuck) = sticky.partition(&"t".into(), &topic, || chance);
+            assert_eq!(partition, expected, "{why}");
+            stuck.appended(bytes, batch_is_full, 100);
+        };
+        check(7, 1, 60, false, "the first time by chance");
+        check(8, 1, 60, false, "the batch is not full");
+        check(8, 1, 10, true, "the last batch is still open");
+        check(8, 2, 200, false, "by chance again");
+        check(9, 0, 1, false, "two batches are the limit");
     }
 
     #[test]
     fn a_partition_without_leader_is_avoided_while_another_has_one() {
         let topic = topic_for_tests("t", &[None, Some(1), None]);
         for chance in 0..5 {
-            assert_eq!(Sticky::default().partition(&topic, chance), 1);
+            assert_eq!(Sticky::default().partition(&"t".into(), &topic, || chance).0, 1);
         }
         let dead = topic_for_tests("t", &[None, None]);
-        assert_eq!(Sticky::default().partition(&dead, 3), 1);
+        assert_eq!(Sticky::default().partition(&"t".into(), &dead, || 3).0, 1);
     }
 }

@@ -25,8 +25,9 @@ impl Bench {
         Bench { accumulator, config, now: Instant::now() }
     }
 
-    fn append(&mut self, topic: &str, count: usize) {
-        for _ in 0..count {
+    /// Appends records; says for which the sender has to be woken.
+    fn append(&mut self, topic: &str, count: usize) -> Vec<bool> {
+        let append = |_| {
             let entry = Entry {
                 timestamp: 0,
                 key: None,
@@ -34,8 +35,10 @@ impl Bench {
                 headers: Vec::new(),
                 callback: Box::new(|_| {}),
             };
-            self.accumulator.append(&TopicPartition::new(topic, 0), entry, &self.config, self.now);
-        }
+            let partition = TopicPartition::new(topic, 0);
+            self.accumulator.append(&partition, entry, &self.config, self.now).wake_sender
+        };
+        (0..count).map(append).collect()
     }
 
     fn pass(&mut self, ms: u64) {
@@ -70,6 +73,17 @@ impl Bench {
 /// Records and first sequence number of each batch.
 fn shape(batches: &[Batch]) -> Vec<(usize, i32)> {
     batches.iter().map(|b| (b.entries.len(), b.sequence.map_or(-1, |(_, first)| first))).collect()
+}
+
+#[test]
+fn the_sender_is_woken_when_a_first_batch_begins_or_becomes_due_and_not_for_those_behind_it() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.append("t", 7), [true, false, true, false, false, false, false]);
+    assert_eq!(bench.append("u", 1), [true]);
+    assert!(bench.accumulator.is_quiet());
+    assert_eq!(shape(&bench.leave()), [(2, 0), (2, 2), (2, 4)]);
+    assert!(!bench.accumulator.is_quiet());
+    assert_eq!(bench.append("t", 2), [false, true], "one more in the open batch, and one behind it");
 }
 
 #[test]

@@ -57,6 +57,13 @@ impl BatchBuilder {
         }
     }
 
+    /// Makes room for so many bytes, before compression.
+    #[must_use]
+    pub fn with_capacity(mut self, bytes: usize) -> Self {
+        self.bytes.reserve(bytes.saturating_sub(self.bytes.len()));
+        self
+    }
+
     /// Compresses the records. `level` `None` is Kafka's default; snappy and lz4 have no levels here.
     #[must_use]
     pub fn compression(mut self, compression: Compression, level: Option<i32>) -> Self {

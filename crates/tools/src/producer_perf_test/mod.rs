@@ -137,7 +137,12 @@ async fn send_all(
             begin_steady_state(settings, run, sent_ms);
         }
         let (bytes, told) = (value.len(), Arc::clone(run));
-        let record = ProducerRecord { topic: topic.clone(), value: Some(value), ..ProducerRecord::default() };
+        let record = ProducerRecord {
+            topic: topic.clone(),
+            timestamp: Some(sent_ms),
+            value: Some(value),
+            ..ProducerRecord::default()
+        };
         let on_result = move |result| told.on_result(sent_ms, bytes, is_warm, result);
         if let Err(error) = producer.send_and(record, Box::new(on_result)).await {
             run.on_result(sent_ms, bytes, is_warm, Err(error));

@@ -1,21 +1,23 @@
 //! The values that `kafka-producer-perf-test` sends.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use regex::Regex;
 
 use crate::failure::Exception;
 
-/// How much is made at once of random letters: enough that the cost of a block is none per record.
-const BLOCK_BYTES: usize = 64 << 10;
+/// Random letters are made once and used again: what is measured is to be the producer. No batch is so large that it
+/// has the same letters twice, which would make its compression too good.
+const LETTERS: usize = 16 << 20;
 
 /// Where values come from.
 pub(super) enum Payload {
     /// Random capital letters.
     Letters {
         size: usize,
-        random: Random,
-        /// What was made and is not used yet.
-        block: BytesMut,
+        letters: Bytes,
+        at: usize,
+        /// How often all letters were used; they are cut elsewhere each time.
+        rounds: usize,
     },
     /// One of these, at random.
     Choices { choices: Vec<Bytes>, random: Random },
@@ -26,7 +28,12 @@ pub(super) enum Payload {
 impl Payload {
     /// Random letters, so many in each record.
     pub(super) fn of_size(size: usize) -> Payload {
-        Payload::Letters { size, random: Random(0), block: BytesMut::new() }
+        Payload::of_letters(size, LETTERS)
+    }
+
+    fn of_letters(size: usize, count: usize) -> Payload {
+        let letters = letters(&mut Random::new(), count + size);
+        Payload::Letters { size, letters, at: 0, rounds: 0 }
     }
 
     /// The texts of a file, with a regular expression between them.
@@ -38,7 +45,7 @@ impl Payload {
         let delimiter = Regex::new(delimiter)
             .map_err(|error| Exception::new("java.util.regex.PatternSyntaxException", error.to_string()))?;
         let choices = pieces(&String::from_utf8_lossy(&bytes), &delimiter);
-        Ok(Payload::Choices { choices, random: Random(0) })
+        Ok(Payload::Choices { choices, random: Random::new() })
     }
 
     /// How many values there are to choose from.
@@ -52,15 +59,17 @@ impl Payload {
     /// The value of a record by its number; there must be something to choose from.
     pub(super) fn next(&mut self, number: u64) -> Bytes {
         match self {
-            Payload::Letters { size, random, block } => {
-                if block.len() < *size {
-                    *block = letters(random, (*size).max(BLOCK_BYTES / *size * *size));
+            Payload::Letters { size, letters, at, rounds } => {
+                if *at + *size > letters.len() {
+                    *rounds += 1;
+                    *at = *rounds % *size;
                 }
-                block.split_to(*size).freeze()
+                *at += *size;
+                letters.slice(*at - *size..*at)
             }
             Payload::Choices { choices, random } => {
-                let chosen = random.next() % choices.len() as u64;
-                choices[chosen as usize].clone()
+                let chosen = random.next()[0] as usize % choices.len();
+                choices[chosen].clone()
             }
             Payload::Monotonic => Bytes::from(number.to_string()),
         }
@@ -77,28 +86,38 @@ fn pieces(text: &str, delimiter: &Regex) -> Vec<Bytes> {
     pieces
 }
 
-/// A block of random letters from A to Z.
-fn letters(random: &mut Random, size: usize) -> BytesMut {
-    let mut block = BytesMut::zeroed(size);
-    for chunk in block.chunks_mut(8) {
-        chunk.copy_from_slice(&random.next().to_le_bytes()[..chunk.len()]);
+/// Random letters from A to Z.
+fn letters(random: &mut Random, size: usize) -> Bytes {
+    let mut block = Vec::with_capacity(size.next_multiple_of(4 * LANES));
+    while block.len() < size {
+        let mut bytes = [0; 4 * LANES];
+        for (place, number) in bytes.as_chunks_mut().0.iter_mut().zip(random.next()) {
+            *place = number.to_le_bytes();
+        }
+        block.extend_from_slice(&bytes.map(|byte| b'A' + ((u16::from(byte) * 26) >> 8) as u8));
     }
-    // In a loop of its own, so that the compiler works on many bytes at a time.
-    for byte in block.iter_mut() {
-        *byte = b'A' + ((u16::from(*byte) * 26) >> 8) as u8;
-    }
-    block
+    block.truncate(size);
+    block.into()
 }
 
-/// Numbers by SplitMix64: the same in every run.
-pub(super) struct Random(u64);
+const LANES: usize = 16;
+
+/// Several generators (Marsaglia's xorshift) side by side, so that the compiler works on many numbers at a time. The same
+/// numbers in every run.
+pub(super) struct Random([u32; LANES]);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+    fn new() -> Random {
+        Random(std::array::from_fn(|lane| 0x9e37_79b9_u32.wrapping_mul(lane as u32 + 1)))
+    }
+
+    fn next(&mut self) -> [u32; LANES] {
+        for state in &mut self.0 {
+            *state ^= *state << 13;
+            *state ^= *state >> 17;
+            *state ^= *state << 5;
+        }
+        self.0
     }
 }
 
@@ -108,7 +127,8 @@ mod tests {
 
     #[test]
     fn every_letter_comes_and_no_two_values_are_alike() {
-        let mut payload = Payload::of_size(1_000);
+        const COUNT: usize = 200_000;
+        let mut payload = Payload::of_letters(1_000, COUNT);
         let values: Vec<Bytes> = (0..100).map(|number| payload.next(number)).collect();
         assert!(values.iter().all(|value| value.len() == 1_000));
         for letter in b'A'..=b'Z' {
@@ -116,7 +136,10 @@ mod tests {
         }
         assert!(values.iter().flatten().all(u8::is_ascii_uppercase));
         assert!((1..100).all(|at| values[at] != values[at - 1]));
-        assert_eq!(Payload::of_size(200_000).next(0).len(), 200_000);
+        let in_a_round = (COUNT + 1_000) / 1_000;
+        let later = (100..in_a_round as u64 + 1).map(|number| payload.next(number)).last().unwrap();
+        assert!(later != values[0] && later[..999] == values[0][1..], "cut elsewhere");
+        assert_eq!(Payload::of_letters(300_000, COUNT).next(0).len(), 300_000);
     }
 
     #[test]
