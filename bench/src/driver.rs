@@ -9,9 +9,11 @@ use ottla_conformance::environment::{Environment, Kind as BrokerKind};
 use ottla_conformance::jvm::Runner;
 
 use crate::cell::{Measured, Prepared, Times, measure};
+use crate::guard::{self, Baseline, GUARDED};
 use crate::occasion::{Figure, OCCASIONS, Occasion, Stage};
 use crate::participant::{Participant, Who};
-use crate::state::State;
+use crate::report::{self, Header};
+use crate::state::{self, State};
 use crate::table;
 use crate::workload::{NOT_YET, WORKLOADS, Workload};
 
@@ -32,6 +34,21 @@ pub struct Options {
     warm_windows: usize,
     /// Whether everything is measured, and goes on where an earlier session was ended.
     full: bool,
+    end: End,
+    arguments: String,
+}
+
+/// What the session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// A report beside the build.
+    Report,
+    /// A report in the repository.
+    Commit,
+    /// A comparison with the committed baseline.
+    Guard,
+    /// A new baseline.
+    Rebase,
 }
 
 impl Options {
@@ -46,6 +63,8 @@ impl Options {
             repeats: 1,
             warm_windows: 3,
             full: false,
+            end: End::Report,
+            arguments: args.join(" "),
         };
         let mut rounds = None;
         let mut args = args.iter();
@@ -64,6 +83,9 @@ impl Options {
                         ..options
                     };
                 }
+                "--commit" => options.end = End::Commit,
+                "--guard" => options = options.guarding(End::Guard),
+                "--write-baseline" => options = options.guarding(End::Rebase),
                 "--rounds" => rounds = Some(value()?.parse().context("--rounds takes a number")?),
                 "--only" => options.only = names(value()?),
                 "--without" => options.without = names(value()?),
@@ -81,6 +103,19 @@ impl Options {
             ensure!(known.any(|known| known == name), "nothing is called {name}; there are {all}");
         }
         Ok(options)
+    }
+
+    /// The shortest form: the floor and Ottla alone, a few cells, windows of less than a second.
+    fn guarding(self, end: End) -> Options {
+        Options {
+            rounds: 5,
+            times: Times { warm_up: Duration::from_millis(100), window: Duration::from_millis(600) },
+            only: GUARDED.iter().map(|&name| name.to_owned()).collect(),
+            without: vec![Who::Kafka.name().to_owned()],
+            repeats: 1,
+            end,
+            ..self
+        }
     }
 
     fn chosen(&self) -> impl Iterator<Item = &'static Workload> {
@@ -136,6 +171,21 @@ pub fn run(options: &Options) -> Result<()> {
         }
         table::print_occasion(occasion, &state.figures_of(occasion));
     }
+    conclude(options, &environment, &state)
+}
+
+/// What the session was for.
+fn conclude(options: &Options, environment: &Environment, state: &State) -> Result<()> {
+    let committed = environment.repository.join("docs/benchmarks");
+    let baseline = committed.join("baseline.json");
+    let target = match options.end {
+        End::Guard => return guard::report(&Baseline::read(&baseline)?, &Baseline::of(state)),
+        End::Rebase => return Baseline::of(state).write(&baseline),
+        End::Report => state::directory()?,
+        End::Commit => committed,
+    };
+    report::write(&target, &Header::now(&options.arguments, &environment.repository), state)?;
+    println!("\nthe report is {}", target.join("report.md").display());
     Ok(())
 }
 

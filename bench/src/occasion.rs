@@ -44,6 +44,9 @@ pub struct Figure {
     pub unit: String,
 }
 
+/// Numbers of one broker: what each is, what it counts, and how much.
+pub type Values = Vec<(&'static str, &'static str, f64)>;
+
 /// What a figure must be.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit {
@@ -65,7 +68,7 @@ pub struct Occasion {
     /// Who takes part.
     pub players: &'static [Who],
     /// Gives what, unit and value of each figure.
-    pub run: fn(&mut Stage<'_, '_>, Who) -> Result<Vec<(&'static str, &'static str, f64)>>,
+    pub run: fn(&mut Stage<'_, '_>, Who) -> Result<Values>,
     /// What figures must be.
     pub limits: &'static [(&'static str, Limit)],
 }

@@ -65,6 +65,12 @@ impl Moment {
         })
     }
 
+    /// CPU time of the process from its start to here.
+    pub fn cpu_seconds(&self) -> f64 {
+        // Nanoseconds of the threads that live; those that have ended are in the coarse sum alone.
+        (self.threads.values().sum::<u64>() as f64 / 1e9).max(self.process_seconds)
+    }
+
     /// What happened since `before`.
     pub fn since(&self, before: &Moment) -> Cost {
         let of_thread =
@@ -91,7 +97,7 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
 }
 
 /// User and system time of a process.
-pub fn process_seconds(pid: u32) -> Result<f64> {
+fn process_seconds(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     ticks_in(&stat).context("stat")
 }

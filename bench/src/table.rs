@@ -33,7 +33,7 @@ impl std::fmt::Display for Spread {
 }
 
 /// Three digits that count.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
@@ -110,8 +110,19 @@ pub fn judge_figure(what: &str, limit: Limit, figures: &[&Figure]) -> Option<Jud
     Some(Judged { what: String::new(), bar, met: reached.median <= most, reached })
 }
 
-/// Figures of an occasion by what they are, in their own order: of whom, and how they spread.
-pub fn by_what<'a>(figures: &[&'a Figure]) -> Vec<(&'a str, &'a str, Vec<(Who, Spread)>)> {
+/// Figures of the same kind.
+#[derive(Clone, Debug)]
+pub struct Row<'a> {
+    /// What they are.
+    pub what: &'a str,
+    /// What they count.
+    pub unit: &'a str,
+    /// How those of each broker spread over the rounds.
+    pub spreads: Vec<(Who, Spread)>,
+}
+
+/// Figures of an occasion by what they are, in their own order.
+pub fn by_what<'a>(figures: &[&'a Figure]) -> Vec<Row<'a>> {
     let mut whats: Vec<(&str, &str)> = Vec::new();
     for figure in figures {
         if !whats.iter().any(|(what, _)| *what == figure.what) {
@@ -125,14 +136,18 @@ pub fn by_what<'a>(figures: &[&'a Figure]) -> Vec<(&'a str, &'a str, Vec<(Who, S
     let all = [Who::Floor, Who::Ottla, Who::OttlaDurable, Who::Kafka];
     whats
         .into_iter()
-        .map(|(what, unit)| (what, unit, all.iter().filter_map(|&who| spread(what, who)).collect()))
+        .map(|(what, unit)| Row {
+            what,
+            unit,
+            spreads: all.iter().filter_map(|&who| spread(what, who)).collect(),
+        })
         .collect()
 }
 
 /// Prints an occasion.
 pub fn print_occasion(occasion: &Occasion, figures: &[&Figure]) {
     println!("\n{}: {}", occasion.name, occasion.what);
-    for (what, unit, spreads) in by_what(figures) {
+    for Row { what, unit, spreads } in by_what(figures) {
         let values: Vec<String> =
             spreads.iter().map(|(who, spread)| format!("{} {spread}", who.name())).collect();
         let limit = occasion.limits.iter().find(|(limited, _)| *limited == what);

@@ -11,21 +11,32 @@ use crate::setup::{call, repository};
 /// The command.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     crate::setup::run(&[])?;
-    let cargo = || {
-        let mut command = Command::new("cargo");
-        command.current_dir(repository());
-        command
-    };
+    if args == ["log"] {
+        call(cargo().args(["build", "--release", "--package", "ottla-log", "--examples"]))?;
+        call(&mut program(&["--package", "ottla-conformance", "--", "--bench", "log"])?)
+    } else {
+        call(program(&["--package", "ottla-bench", "--"])?.args(args))
+    }
+}
+
+/// The guard against getting slower, ready to run: it prints its counts last.
+pub(crate) fn guard() -> Result<Command> {
+    program(&["--package", "ottla-bench", "--", "--guard"])
+}
+
+/// A program of the workspace that measures, with the release binary at hand.
+fn program(args: &[&str]) -> Result<Command> {
     call(cargo().args(["build", "--release", "--package", "ottla"]))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
     let mut program = cargo();
-    program.args(["run", "--release", "--quiet", "--package"]);
-    if args == ["log"] {
-        call(cargo().args(["build", "--release", "--package", "ottla-log", "--examples"]))?;
-        program.args(["ottla-conformance", "--", "--bench", "log"]);
-    } else {
-        program.args(["ottla-bench", "--"]).args(args);
-    }
-    call(program.env("OTTLA_BINARY", target.join("release/ottla")))
+    program.args(["run", "--release", "--quiet"]).args(args);
+    program.env("OTTLA_BINARY", target.join("release/ottla"));
+    Ok(program)
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(repository());
+    command
 }

@@ -18,7 +18,11 @@ type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>)
 
 const COMMANDS: &[Command] = &[
     ("test", "install what the tests need and run them: [--only SUITE,...] [--list]", test::run),
-    ("bench", "measure the figures of the project beside Kafka: [--quick|--full|log]", bench::run),
+    (
+        "bench",
+        "measure Ottla beside Kafka and the floor: [--quick|--full] [--only NAME,...] [--rounds N] [--guard] | log",
+        bench::run,
+    ),
     ("chaos", "the log under faults, long: log [--seeds N] [--first SEED] [--broken]", chaos::run),
     ("compat", "write the lists of COMPAT.md anew", compat::run),
     ("deny", "check licences, bans, duplicates and sources of dependencies", deny::run),

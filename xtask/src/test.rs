@@ -63,6 +63,9 @@ const SUITES: &[Suite] = &[
     ("deny", "licences, bans, duplicates and sources of dependencies", |_| crate::deny::check()),
     ("tidy", "what no compiler checks", |_| crate::tidy::check()),
     ("unit", "the tests inside the crates", |_| unit()),
+    ("guard", "no request costs a quarter more CPU than it did, beside the floor", |_| {
+        counted(&mut crate::bench::guard()?)
+    }),
 ];
 
 /// What the command line says.
@@ -195,14 +198,17 @@ fn harness() -> Command {
 }
 
 fn conformance(name: &str, options: &Options) -> Result<Totals> {
+    counted(harness().args(["--under-test", &options.under_test, name]))
+}
+
+/// Runs a program that prints its counts last.
+fn counted(command: &mut Command) -> Result<Totals> {
     let mut totals = None;
-    each_line(harness().args(["--under-test", &options.under_test, name]), |line| {
-        match closing_line(line) {
-            Some(counts) => totals = Some(counts),
-            None => println!("{line}"),
-        }
+    each_line(command, |line| match closing_line(line) {
+        Some(counts) => totals = Some(counts),
+        None => println!("{line}"),
     })?;
-    totals.context("the harness ended before its last line")
+    totals.context("the program ended before its last line")
 }
 
 /// The counts in `3 passed, 0 failed, 1 skipped`, alone on the line.

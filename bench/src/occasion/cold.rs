@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::fs::{Advice, fadvise};
 
-use super::Stage;
+use super::{Stage, Values};
 use crate::load::batch::Shape;
 use crate::load::{Consume, Fetching, Latency, Outcome, Plan, Produce, Topics, Written, run};
 use crate::participant::{Who, broker};
@@ -19,10 +19,7 @@ use crate::sample::Moment;
 const SHAPE: Shape = Shape::random(16, 1000);
 const TAIL_PER_SECOND: f64 = 1250.0;
 
-pub(super) fn beside_a_tail(
-    stage: &mut Stage<'_, '_>,
-    who: Who,
-) -> Result<Vec<(&'static str, &'static str, f64)>> {
+pub(super) fn beside_a_tail(stage: &mut Stage<'_, '_>, who: Who) -> Result<Values> {
     let (megabytes, window) = if stage.quick { (300, 3) } else { (1500, 10) };
     let window = Duration::from_secs(window);
     let mut broker = broker(who, stage.environment, stage.directory);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::Stage;
 use super::life::idle_percent;
+use super::{Stage, Values};
 use crate::load::api_versions;
 use crate::participant::{Who, broker};
 use crate::sample::resident_bytes;
@@ -18,7 +18,7 @@ const WANTED: u64 = 20_000;
 /// Files that this process and the broker have open besides.
 const SPARE: u64 = 500;
 
-pub(super) fn idle(stage: &mut Stage<'_, '_>, who: Who) -> Result<Vec<(&'static str, &'static str, f64)>> {
+pub(super) fn idle(stage: &mut Stage<'_, '_>, who: Who) -> Result<Values> {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(u64::MAX);
     // Children inherit it: the broker may have as many as this process.

@@ -7,22 +7,20 @@ use anyhow::{Context, Result};
 use ottla_conformance::broker::Broker;
 use ottla_conformance::process;
 
-use super::Stage;
+use super::{Stage, Values};
 use crate::load::batch::Shape;
 use crate::load::{Plan, Produce, Topics, Written, run, verify};
 use crate::participant::{Who, broker};
-use crate::sample::{Moment, process_seconds, resident_bytes};
-
-type Figures = Result<Vec<(&'static str, &'static str, f64)>>;
+use crate::sample::{Moment, resident_bytes};
 
 const MIB: f64 = (1 << 20) as f64;
 /// What a start leaves to be done is not idleness.
 const SETTLING: Duration = Duration::from_secs(5);
 
-pub(super) fn start(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
+pub(super) fn start(stage: &mut Stage<'_, '_>, who: Who) -> Result<Values> {
     let mut broker = broker(who, stage.environment, stage.directory);
     let new = broker.start(stage.runner)?;
-    let cpu = process_seconds(pid(&broker)?)?;
+    let cpu = Moment::of(pid(&broker)?)?.cpu_seconds();
     thread::sleep(SETTLING);
     let resident = resident(&broker)?;
     let idle = idle_percent(&broker, stage)?;
@@ -38,7 +36,7 @@ pub(super) fn start(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
     ])
 }
 
-pub(super) fn list(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
+pub(super) fn list(stage: &mut Stage<'_, '_>, who: Who) -> Result<Values> {
     // Python tells what the system counted for a child. The child's peak cannot be seen below that of the interpreter
     // that started it, some 10 MiB.
     const MEASURE: &str = "import resource, subprocess, sys, time\n\
@@ -59,7 +57,7 @@ pub(super) fn list(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
     Ok(figures)
 }
 
-pub(super) fn create_topics(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
+pub(super) fn create_topics(stage: &mut Stage<'_, '_>, who: Who) -> Result<Values> {
     let mut broker = broker(who, stage.environment, stage.directory);
     broker.start(stage.runner)?;
     let (took, cpu) = create(&broker, &Topics::new("created", 1000, 1))?;
@@ -67,7 +65,7 @@ pub(super) fn create_topics(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
     Ok(vec![("until all are led", "ms", took), ("CPU", "s", cpu)])
 }
 
-pub(super) fn ten_thousand(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
+pub(super) fn ten_thousand(stage: &mut Stage<'_, '_>, who: Who) -> Result<Values> {
     let topics = Topics::new("thousands", 100, 100);
     let mut broker = broker(who, stage.environment, stage.directory);
     broker.start(stage.runner)?;
@@ -78,7 +76,7 @@ pub(super) fn ten_thousand(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
     let (resident, idle) = (resident(&broker)?, idle_percent(&broker, stage)?);
     broker.kill()?;
     let killed = restart(&mut broker, stage, &topics)?;
-    let killed_cpu = process_seconds(pid(&broker)?)?;
+    let killed_cpu = Moment::of(pid(&broker)?)?.cpu_seconds();
     verify(broker.port, &mut written).context("after kill -9")?;
     broker.stop()?;
     let restarted = restart(&mut broker, stage, &topics)?;
@@ -94,7 +92,7 @@ pub(super) fn ten_thousand(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
     ])
 }
 
-pub(super) fn fifty_thousand(stage: &mut Stage<'_, '_>, who: Who) -> Figures {
+pub(super) fn fifty_thousand(stage: &mut Stage<'_, '_>, who: Who) -> Result<Values> {
     let topics = Topics::new("many", 500, 100);
     let mut broker = broker(who, stage.environment, stage.directory);
     broker.start(stage.runner)?;
