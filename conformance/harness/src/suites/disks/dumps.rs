@@ -135,7 +135,19 @@ fn lines(output: &Output) -> Vec<String> {
     // A thread of its own would say whose exception it is.
     let plain = |line: &str| line.replace("Exception in thread \"main\" ", "");
     lines.extend(output.stderr.lines().filter(is_told).map(|line| format!("err: {}", plain(line))));
-    lines
+    // How many replacement characters bytes that are no UTF-8 make is the decoder's business.
+    lines.into_iter().map(|line| without_runs(&line)).collect()
+}
+
+/// Each run of replacement characters made one.
+fn without_runs(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for char in line.chars() {
+        if char != char::REPLACEMENT_CHARACTER || !out.ends_with(char) {
+            out.push(char);
+        }
+    }
+    out
 }
 
 fn differences(expected: &[String], got: &[String]) -> Vec<String> {
