@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use ottla_conformance::environment::{Environment, Kind as BrokerKind};
 use ottla_conformance::jvm::Runner;
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::cell::{Measured, Prepared, Times, measure};
 use crate::guard::{self, Baseline, GUARDED};
@@ -34,6 +35,9 @@ pub struct Options {
     warm_windows: usize,
     /// Whether everything is measured, and goes on where an earlier session was ended.
     full: bool,
+    /// Whether brokers have the last core for themselves and the generator the first.
+    pinned: bool,
+    cores: usize,
     end: End,
     arguments: String,
 }
@@ -63,6 +67,8 @@ impl Options {
             repeats: 1,
             warm_windows: 3,
             full: false,
+            pinned: false,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
             end: End::Report,
             arguments: args.join(" "),
         };
@@ -83,6 +89,7 @@ impl Options {
                         ..options
                     };
                 }
+                "--pinned" => options.pinned = true,
                 "--commit" => options.end = End::Commit,
                 "--guard" => options = options.guarding(End::Guard),
                 "--write-baseline" => options = options.guarding(End::Rebase),
@@ -151,7 +158,10 @@ pub fn run(options: &Options) -> Result<()> {
             .collect();
         for &who in &players {
             if !brokers.contains_key(&who) && !state.has_all(workload, who, options.rounds) {
+                // Threads of a process stay on the core that it was started on.
+                stay_on(options, options.cores - 1)?;
                 let broker = Participant::start(who, &environment, &mut runner, directory.path())?;
+                stay_on(options, 0)?;
                 broker.pause()?;
                 brokers.insert(who, broker);
             }
@@ -212,6 +222,16 @@ fn figures<'e>(
             value,
             unit: unit.to_owned(),
         })?;
+    }
+    Ok(())
+}
+
+/// Binds this process, and those that it starts from now on, to a core, if that is wished.
+fn stay_on(options: &Options, core: usize) -> Result<()> {
+    if options.pinned {
+        let mut set = CpuSet::new();
+        set.set(core);
+        sched_setaffinity(None, &set).context("bind to a core")?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod cold;
 mod connections;
+mod growth;
 mod life;
 
 use std::path::Path;
@@ -148,6 +149,18 @@ pub const OCCASIONS: &[Occasion] = &[
         limits: &[
             ("tail p99 beside it, of the tail's alone", Limit::AtMost(1.5)),
             ("CPU of the cold reader's GB", Limit::AtMost(0.6)),
+        ],
+    },
+    Occasion {
+        name: "growth",
+        what: "ten minutes of full load: how much memory is added after the first two",
+        quick: false,
+        players: &[Who::Ottla],
+        run: growth::under_load,
+        limits: &[
+            ("16 connections, 1 record", Limit::AtMost(8.0)),
+            ("1,000 connections", Limit::AtMost(8.0)),
+            ("ten readers of the tail", Limit::AtMost(8.0)),
         ],
     },
 ];

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use ottla_conformance::bench::KAFKA_JVM;
 use ottla_conformance::broker::Broker;
 use ottla_conformance::environment::Environment;
 use ottla_conformance::jvm::Runner;
@@ -16,17 +17,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use crate::workload::Durability;
-
-/// Flags of the broker's JVM as Kafka's scripts set them.
-pub const KAFKA_JVM: &[&str] = &[
-    "-Xms1G",
-    "-Xmx1G",
-    "-server",
-    "-XX:+UseG1GC",
-    "-XX:MaxGCPauseMillis=20",
-    "-XX:InitiatingHeapOccupancyPercent=35",
-    "-XX:+ExplicitGCInvokesConcurrent",
-];
 
 /// Which broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -128,9 +128,8 @@ fn markdown(header: &Header, state: &State) -> String {
 fn targets(out: &mut String, state: &State) {
     let _ = writeln!(out, "## Targets\n\n| workload | what | target | reached | |\n|---|---|---|---|---|");
     let mut row = |name: &str, judged: Judged| {
-        let Judged { what, bar, reached, met } = judged;
-        let met = if met { "met" } else { "**missed**" };
-        let _ = writeln!(out, "| {name} | {what} | {bar} | {} | {met} |", bold(reached));
+        let Judged { what, bar, reached, verdict } = judged;
+        let _ = writeln!(out, "| {name} | {what} | {bar} | {} | {} |", bold(reached), verdict.name());
     };
     for workload in WORKLOADS {
         let measured = state.of(workload);

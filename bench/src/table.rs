@@ -58,8 +58,51 @@ pub struct Judged {
     pub bar: String,
     /// What it was.
     pub reached: Spread,
-    /// Whether the median is enough.
-    pub met: bool,
+    /// Whether that is enough.
+    pub verdict: Verdict,
+}
+
+/// Whether a bar was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The median is good enough.
+    Met,
+    /// The median is not.
+    Missed,
+    /// The rounds contradict each other too much to say anything.
+    TooNoisy,
+}
+
+/// Rounds that differ by more than this and lie on both sides of a bar say nothing about it.
+const SPREAD_MAX: f64 = 3.0;
+
+impl Verdict {
+    /// Of figures that may be `most` at most.
+    fn at_most(most: f64, reached: Spread) -> Verdict {
+        let both_sides = reached.min <= most && reached.max > most;
+        if both_sides && reached.max > SPREAD_MAX * reached.min {
+            Verdict::TooNoisy
+        } else if reached.median <= most {
+            Verdict::Met
+        } else {
+            Verdict::Missed
+        }
+    }
+
+    /// Of figures that must be `least` at least.
+    fn at_least(least: f64, reached: Spread) -> Verdict {
+        let Spread { min, median, max } = reached;
+        Verdict::at_most(1.0 / least, Spread { min: 1.0 / max, median: 1.0 / median, max: 1.0 / min })
+    }
+
+    /// How a report calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Met => "met",
+            Verdict::Missed => "MISSED",
+            Verdict::TooNoisy => "too noisy to say",
+        }
+    }
 }
 
 /// Judges one bar.
@@ -82,15 +125,15 @@ pub fn judge(bar: Bar, measured: &[&Measured]) -> Option<Judged> {
         Bar::Cpu(most) => ("CPU", most, own(cpu)?, ""),
         Bar::RateOfKafka(least) => {
             let reached = ratio(Who::Kafka, |m| m.rate)?;
-            let met = reached.median >= least;
-            return Some(Judged { what: "rate".to_owned(), bar: format!("≥ {least} K"), reached, met });
+            let verdict = Verdict::at_least(least, reached);
+            return Some(Judged { what: "rate".to_owned(), bar: format!("≥ {least} K"), reached, verdict });
         }
     };
     Some(Judged {
         what: what.to_owned(),
         bar: format!("≤ {most}{suffix}"),
         reached,
-        met: reached.median <= most,
+        verdict: Verdict::at_most(most, reached),
     })
 }
 
@@ -107,7 +150,7 @@ pub fn judge_figure(what: &str, limit: Limit, figures: &[&Figure]) -> Option<Jud
             (format!("≤ {most} K"), most, Spread::of(ratios)?)
         }
     };
-    Some(Judged { what: String::new(), bar, met: reached.median <= most, reached })
+    Some(Judged { what: String::new(), bar, verdict: Verdict::at_most(most, reached), reached })
 }
 
 /// Figures of the same kind.
@@ -153,7 +196,7 @@ pub fn print_occasion(occasion: &Occasion, figures: &[&Figure]) {
         let limit = occasion.limits.iter().find(|(limited, _)| *limited == what);
         let judged = limit
             .and_then(|(_, limit)| judge_figure(what, *limit, figures))
-            .map(|judged| format!("  {} {}", if judged.met { "met" } else { "MISSED" }, judged.bar));
+            .map(|judged| format!("  {} {}", judged.verdict.name(), judged.bar));
         println!("  {what:<42} {unit:<5} {}{}", values.join("   "), judged.unwrap_or_default());
     }
 }
@@ -193,7 +236,33 @@ pub fn print(workload: &Workload, measured: &[&Measured]) {
         );
     }
     for judged in workload.bars.iter().filter_map(|&bar| judge(bar, measured)) {
-        let Judged { what, bar, reached, met } = judged;
-        println!("  {} {what} {bar}: {reached}", if met { "met   " } else { "MISSED" });
+        let Judged { what, bar, reached, verdict } = judged;
+        println!("  {:<6} {what} {bar}: {reached}", verdict.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spread(min: f64, median: f64, max: f64) -> Spread {
+        Spread { min, median, max }
+    }
+
+    #[test]
+    fn the_median_decides_unless_the_rounds_contradict_each_other() {
+        assert_eq!(Verdict::at_most(1.3, spread(1.0, 1.2, 1.5)), Verdict::Met);
+        assert_eq!(Verdict::at_most(1.3, spread(1.0, 1.4, 1.5)), Verdict::Missed);
+        assert_eq!(Verdict::at_most(1.3, spread(0.5, 1.2, 2.0)), Verdict::TooNoisy);
+        assert_eq!(Verdict::at_most(1.3, spread(2.0, 4.0, 9.0)), Verdict::Missed);
+        assert_eq!(Verdict::at_least(4.0, spread(3.9, 4.1, 5.0)), Verdict::Met);
+        assert_eq!(Verdict::at_least(4.0, spread(2.0, 4.1, 9.0)), Verdict::TooNoisy);
+        assert_eq!(Verdict::at_least(4.0, spread(1.0, 2.0, 3.9)), Verdict::Missed);
+    }
+
+    #[test]
+    fn a_spread_leaves_out_what_is_no_number() {
+        assert_eq!(Spread::of([3.0, f64::NAN, 1.0, 2.0]), Some(spread(1.0, 2.0, 3.0)));
+        assert_eq!(Spread::of([f64::INFINITY]), None);
     }
 }

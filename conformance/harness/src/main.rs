@@ -28,8 +28,6 @@ fn main() -> ExitCode {
 
 /// What is measured.
 enum Bench {
-    /// Ottla beside Kafka.
-    Kafka(bench::Size),
     /// All that is promised of the log.
     Log,
     /// Compaction beside Kafka's, so many times.
@@ -54,15 +52,13 @@ fn run() -> Result<Totals> {
             },
             "--bench" => {
                 bench = Some(match args.next().as_deref() {
-                    Some("quick") => Bench::Kafka(bench::Size::QUICK),
-                    Some("full") => Bench::Kafka(bench::Size::FULL),
                     Some("log") => Bench::Log,
                     Some("compaction") => Bench::Compaction(3),
                     Some("partitions-once") => Bench::Partitions(bench::partitions::Size::ONCE),
                     Some("partitions") => Bench::Partitions(bench::partitions::Size::USUAL),
-                    other => bail!(
-                        "--bench takes quick, full, log, compaction, partitions or partitions-once, not {other:?}"
-                    ),
+                    other => {
+                        bail!("--bench takes log, compaction, partitions or partitions-once, not {other:?}")
+                    }
                 });
             }
             "--write-compat" => write_compat = true,
@@ -97,7 +93,6 @@ fn run() -> Result<Totals> {
     };
     let environment = Environment::new(repository, cache, ottla, under_test, ports)?;
     match bench {
-        Some(Bench::Kafka(size)) => bench::run(&environment, size)?,
         Some(Bench::Log) => {
             bench::durability::run(&environment, 5)?;
             bench::partitions::run(&environment, bench::partitions::Size::USUAL)?;
