@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// How long accepting rests after it failed: out of file descriptors is a state that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -104,8 +105,8 @@ impl Network {
         let mut listeners = Some(listeners);
         let mut handles = Vec::new();
         for (index, (runtime, receiver)) in runtimes.into_iter().zip(receivers).enumerate() {
-            // The first thread accepts for all.
-            let listeners = listeners.take().unwrap_or_default();
+            // The last thread accepts for all: it is the last one that a request can hold up.
+            let listeners = listeners.take_if(|_| index + 1 == threads).unwrap_or_default();
             let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
             let run = async move {
                 for (index, listener) in listeners {
@@ -156,7 +157,7 @@ async fn accept<S: Service>(listener: tokio::net::TcpListener, index: usize, sha
         match shared.admission.admit(peer.address.ip()) {
             Ok(place) => {
                 let quiet = Quiet::new(stream, peer, &*shared.service, shared.limits);
-                shared.send(shared.loads.first_with_room(), OnTheWay { quiet, peer, place });
+                shared.send(shared.loads.first_with_room(Instant::now()), OnTheWay { quiet, peer, place });
             }
             Err(cause) => tracing::info!(peer = %peer.address, cause, "connection refused"),
         }

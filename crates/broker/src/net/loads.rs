@@ -61,8 +61,9 @@ impl Loads {
         }
     }
 
-    /// The thread that a new connection goes to.
-    pub(super) fn first_with_room(&self) -> usize {
+    /// The thread that a new connection goes to that arrives at `now`.
+    pub(super) fn first_with_room(&self, now: Instant) -> usize {
+        self.end_window(now);
         first_with_room(
             self.threads.iter().map(|thread| f64::from(thread.busy.load(Ordering::Relaxed)) / 1e3),
         )
@@ -75,6 +76,11 @@ impl Loads {
             *counted = window;
             self.threads[thread].active.fetch_add(1, Ordering::Relaxed);
         }
+        self.end_window(now);
+    }
+
+    /// Measures if the window is over. Nothing runs for it while nothing arrives.
+    fn end_window(&self, now: Instant) {
         let now_us = now.saturating_duration_since(self.began).as_micros() as u64;
         if now_us >= self.ends_us.load(Ordering::Relaxed) {
             self.ends_us.store(now_us + WINDOW.as_micros() as u64, Ordering::Relaxed);
@@ -92,7 +98,6 @@ impl Loads {
         taken.ok().map(|_| gives_to.load(Ordering::Relaxed))
     }
 
-    /// Ends a window. Nothing runs for it while nothing arrives.
     fn measure(&self, now: Instant) {
         let Some(mut measured) = self.measured.try_lock() else { return };
         let elapsed = now.saturating_duration_since(measured.at).max(Duration::from_micros(1));
