@@ -13,6 +13,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     crate::setup::run(&[])?;
     if args == ["log"] {
         call(cargo().args(["build", "--release", "--package", "ottla-log", "--examples"]))?;
+        call(cargo().args(["build", "--release", "--package", "ottla-bench"]))?;
         call(&mut program(&["--package", "ottla-conformance", "--", "--bench", "log"])?)
     } else {
         call(program(&["--package", "ottla-bench", "--"])?.args(args))

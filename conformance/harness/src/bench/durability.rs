@@ -5,25 +5,16 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use ottla_protocol::messages::create_topics_request::CreatableTopic;
-use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use ottla_protocol::messages::{CreateTopicsRequest, ProduceRequest};
 
 use super::print;
-use crate::batch::Batch;
 use crate::broker::Broker;
-use crate::client::Client;
 use crate::environment::Environment;
 use crate::jvm::Runner;
 use crate::process;
 
-/// Producers, each with one batch on the way.
-const PRODUCERS: usize = 64;
 /// How long each rate is measured.
 const SECONDS: f64 = 4.0;
 
@@ -70,8 +61,8 @@ fn commit(environment: &Environment, rounds: usize) -> Result<()> {
         let before = syncs_per_second(directory.path())?;
         let mut broker = Broker::ottla(environment, &directory.path().join("broker"));
         broker.start(&mut runner)?;
-        let single = committed_per_second(&broker, "durable-one", 1)?;
-        let thousand = committed_per_second(&broker, "durable-many", 1_000)?;
+        let single = committed_per_second(environment, &broker, 1)?;
+        let thousand = committed_per_second(environment, &broker, 1_000)?;
         broker.stop()?;
         let after = syncs_per_second(directory.path())?;
         let syncs = (before + after) / 2.0;
@@ -103,58 +94,14 @@ fn syncs_per_second(directory: &Path) -> Result<f64> {
     Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
 
-fn committed_per_second(broker: &Broker<'_>, topic: &str, partitions: usize) -> Result<f64> {
-    let created = CreatableTopic {
-        name: topic.into(),
-        num_partitions: partitions as i32,
-        replication_factor: 1,
-        ..Default::default()
-    };
-    let request = CreateTopicsRequest { topics: vec![created], timeout_ms: 30_000, ..Default::default() };
-    let answer = Client::open(broker.port)?.ask(7, &request)?;
-    ensure!(answer.topics[0].error_code == 0, "{topic} cannot be created: {}", answer.topics[0].error_code);
-    let next = AtomicU64::new(0);
-    let (mut produced, mut seconds) = (0, 0.0);
-    // First a round that is not counted: files are made, and syncs of their names are due.
-    for is_counted in [false, true] {
-        let begun = Instant::now();
-        produced = thread::scope(|scope| {
-            let producers: Vec<_> = (0..PRODUCERS)
-                .map(|_| scope.spawn(|| produce(broker.port, topic, partitions, &next, begun)))
-                .collect();
-            producers
-                .into_iter()
-                .map(|producer| producer.join().expect("does not panic"))
-                .sum::<Result<u64>>()
-        })?;
-        seconds = begun.elapsed().as_secs_f64();
-        if !is_counted {
-            thread::sleep(Duration::from_millis(200));
-        }
-    }
-    Ok(produced as f64 / seconds)
-}
-
-/// One batch of 1 KiB after the other, to the partitions in turn; how many were acknowledged.
-fn produce(port: u16, topic: &str, partitions: usize, next: &AtomicU64, begun: Instant) -> Result<u64> {
-    let mut client = Client::open(port)?;
-    let records = bytes::Bytes::from(Batch::of(&[&"x".repeat(1024)]).bytes());
-    let mut acknowledged = 0;
-    while begun.elapsed().as_secs_f64() < SECONDS {
-        let data = PartitionProduceData {
-            index: (next.fetch_add(1, Ordering::Relaxed) % partitions as u64) as i32,
-            records: Some(records.clone().into()),
-            ..Default::default()
-        };
-        let data = TopicProduceData { name: topic.into(), partition_data: vec![data], ..Default::default() };
-        let request =
-            ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data: vec![data], ..Default::default() };
-        let answer = client.ask(9, &request)?;
-        let error = answer.responses[0].partition_responses[0].error_code;
-        ensure!(error == 0, "Produce: {error}");
-        acknowledged += 1;
-    }
-    Ok(acknowledged)
+/// Batches that a load generator on one thread gets acknowledged: 64 producers, each with one of 1 KiB on the way.
+fn committed_per_second(environment: &Environment, broker: &Broker<'_>, partitions: usize) -> Result<f64> {
+    let path = environment.ottla.with_file_name("ottla-bench");
+    ensure!(path.exists(), "{} is missing: `cargo xtask bench log` builds it", path.display());
+    let mut command = Command::new(path);
+    command.args(["commits", &broker.port.to_string(), &partitions.to_string()]);
+    let output = process::run(&mut command, b"", Duration::from_secs(120))?.success()?;
+    Ok(output.stdout.trim().parse()?)
 }
 
 /// 10 GiB in segments of 1 GiB, opened after a kill and after a clean stop.
