@@ -3,7 +3,7 @@
 //! One list for all of them: a Produce with acks=all, a coordinator's write, the load of a coordinator. Whoever waits is
 //! told how it ended exactly once, and of one partition in the order of the offsets.
 
-use super::Partition;
+use super::{Partition, State};
 use ottla_protocol::{ErrorCode, Offset};
 use ottla_replica::partition::{self as replica, Acks};
 use parking_lot::{Condvar, Mutex};
@@ -127,6 +127,23 @@ fn tell(wait: Option<Wait>, outcome: Result<(), ErrorCode>, told: &mut Vec<Arc<d
 }
 
 impl Partition {
+    /// Lets a ticket wait, unless there is nothing to wait for.
+    pub(super) fn wait(&self, state: &mut State, until: Until, required: Offset, ticket: Ticket) -> bool {
+        let waits = match until {
+            Until::Committed => {
+                let acks = state.replica.acks(required);
+                // What has ended badly is told like what ends later.
+                state.has_moved |= matches!(acks, Acks::Failed(_));
+                acks != Acks::Done
+            }
+            Until::Flushed => state.flushed_offset < required,
+        };
+        if waits {
+            self.waits.add(until, required, ticket);
+        }
+        waits
+    }
+
     /// Takes a waiter whose time is over out of the list; gives the numbers of what it still waited for.
     pub(crate) fn give_up(&self, waiter: &Arc<dyn Waiter>) -> Vec<u64> {
         self.waits.give_up(waiter)

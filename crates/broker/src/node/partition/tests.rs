@@ -11,9 +11,12 @@ use ottla_config::{ConfigMap, Inputs, Loaded, load};
 use ottla_log::disk::{Disk, RealDisk};
 use ottla_log::{LogContext, OpenOptions, TopicPartition};
 use ottla_protocol::records::control::EndTransactionMarker;
-use ottla_protocol::records::{BatchBuilder, batches};
-use ottla_protocol::{BrokerId, ProducerEpoch, Uuid};
-use ottla_replica::partition::list_offsets::{EARLIEST, LATEST};
+use ottla_protocol::records::{BatchBuilder, BatchBytes, batches};
+use ottla_protocol::{BrokerId, ProducerEpoch, ProducerId, Uuid};
+use ottla_replica::budget::ReadLimit;
+use ottla_replica::partition::fetch::FetchIsolation;
+use ottla_replica::partition::list_offsets::{EARLIEST, LATEST, Query};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 const NODE: BrokerId = BrokerId(1);
