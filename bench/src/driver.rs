@@ -20,6 +20,8 @@ use crate::workload::{NOT_YET, WORKLOADS, Workload};
 
 /// A cell that others disturb is measured again so many times at most; the calmest measurement counts.
 const REPEATS_MAX: usize = 3;
+/// How often the guard measures what seems to have got dearer.
+const GUARD_PASSES_MAX: usize = 3;
 /// Kafka is warm when two windows differ by less than this.
 const WARM_WITHIN: f64 = 0.05;
 
@@ -116,7 +118,7 @@ impl Options {
     fn guarding(self, end: End) -> Options {
         Options {
             rounds: 5,
-            times: Times { warm_up: Duration::from_millis(100), window: Duration::from_millis(600) },
+            times: Times { warm_up: Duration::from_millis(100), window: Duration::from_millis(400) },
             only: GUARDED.iter().map(|&name| name.to_owned()).collect(),
             without: vec![Who::Kafka.name().to_owned()],
             repeats: 1,
@@ -167,6 +169,10 @@ pub fn run(options: &Options) -> Result<()> {
             }
         }
         cell(options, workload, &players, &brokers, &mut state)?;
+        if options.end == End::Guard {
+            let committed = Baseline::read(&baseline(&environment))?;
+            insist(options, workload, &players, &brokers, &committed, &mut state)?;
+        }
         table::print(workload, &state.of(workload));
     }
     // What is stopped keeps its memory; those that follow start their own.
@@ -186,13 +192,11 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// What the session was for.
 fn conclude(options: &Options, environment: &Environment, state: &State) -> Result<()> {
-    let committed = environment.repository.join("docs/benchmarks");
-    let baseline = committed.join("baseline.json");
     let target = match options.end {
-        End::Guard => return guard::report(&Baseline::read(&baseline)?, &Baseline::of(state)),
-        End::Rebase => return Baseline::of(state).write(&baseline),
+        End::Guard => return guard::report(&Baseline::read(&baseline(environment))?, &Baseline::of(state)),
+        End::Rebase => return Baseline::of(state).write(&baseline(environment)),
         End::Report => state::directory()?,
-        End::Commit => committed,
+        End::Commit => committed(environment),
     };
     report::write(&target, &Header::now(&options.arguments, &environment.repository), state)?;
     println!("\nthe report is {}", target.join("report.md").display());
@@ -226,6 +230,16 @@ fn figures<'e>(
     Ok(())
 }
 
+/// Where committed reports are.
+fn committed(environment: &Environment) -> PathBuf {
+    environment.repository.join("docs/benchmarks")
+}
+
+/// What the guard compares with.
+fn baseline(environment: &Environment) -> PathBuf {
+    committed(environment).join("baseline.json")
+}
+
 /// Binds this process, and those that it starts from now on, to a core, if that is wished.
 fn stay_on(options: &Options, core: usize) -> Result<()> {
     if options.pinned {
@@ -250,6 +264,26 @@ fn environment() -> Result<Environment> {
     };
     ensure!(ottla.exists(), "there is no {}: build it with cargo build --release", ottla.display());
     Environment::new(repository, cache, ottla, BrokerKind::Ottla, ports)
+}
+
+/// What seems to have got dearer is measured again before it is said: the best of more rounds can only come nearer to what
+/// it is without disturbance.
+fn insist(
+    options: &Options,
+    workload: &Workload,
+    players: &[Who],
+    brokers: &HashMap<Who, Participant<'_>>,
+    committed: &Baseline,
+    state: &mut State,
+) -> Result<()> {
+    for times in 2..=GUARD_PASSES_MAX {
+        if committed.allows(workload, state) {
+            break;
+        }
+        let more = Options { rounds: options.rounds * times, ..options.clone() };
+        cell(&more, workload, players, brokers, state)?;
+    }
+    Ok(())
 }
 
 /// All rounds of a workload.

@@ -47,6 +47,14 @@ impl Baseline {
         fs::write(path, text).with_context(|| path.display().to_string())
     }
 
+    /// Whether what was measured of a workload is within what is allowed.
+    pub fn allows(&self, workload: &Workload, state: &State) -> bool {
+        let now = Baseline::of(state);
+        let before = self.cpu_of_floor.get(workload.name);
+        let now = now.cpu_of_floor.get(workload.name);
+        before.zip(now).is_none_or(|(before, now)| *now <= before * (1.0 + TOLERANCE))
+    }
+
     /// A sentence for each workload, and whether it has got worse than `self` allows.
     pub fn judge(&self, now: &Baseline) -> Vec<(String, bool)> {
         let judge = |(name, before): (&String, &f64)| {

@@ -96,7 +96,8 @@ pub fn broker<'e>(who: Who, environment: &'e Environment, directory: &Path) -> B
         Who::OttlaDurable | Who::Floor => Broker::ottla(environment, &directory),
     };
     // Nothing is to be removed while it is measured: the timestamps of the benchmark are old.
-    broker.set("log.retention.hours", "-1")
+    // What is deleted after a cell makes room for the next one.
+    broker.set("log.retention.hours", "-1").set("log.segment.delete.delay.ms", "1000")
 }
 
 impl<'e> Participant<'e> {
