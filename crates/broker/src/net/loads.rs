@@ -82,8 +82,11 @@ impl Loads {
     /// Measures if the window is over. Nothing runs for it while nothing arrives.
     fn end_window(&self, now: Instant) {
         let now_us = now.saturating_duration_since(self.began).as_micros() as u64;
-        if now_us >= self.ends_us.load(Ordering::Relaxed) {
-            self.ends_us.store(now_us + WINDOW.as_micros() as u64, Ordering::Relaxed);
+        let ends_us = self.ends_us.load(Ordering::Relaxed);
+        let next_us = now_us + WINDOW.as_micros() as u64;
+        let is_first =
+            || self.ends_us.compare_exchange(ends_us, next_us, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if now_us >= ends_us && is_first() {
             self.measure(now);
         }
     }
@@ -113,10 +116,10 @@ impl Loads {
                 // and has not told yet.
                 let never_rested = after.1 == before.1 && after.1.is_multiple_of(2);
                 *before = after;
-                let busy = if never_rested { 1.0 } else { worked.as_secs_f64() / elapsed.as_secs_f64() };
+                let busy = if never_rested { 1.0 } else { worked.div_duration_f64(elapsed).min(1.0) };
                 thread.busy.store((busy * 1e3) as u32, Ordering::Relaxed);
                 thread.gives.store(0, Ordering::Relaxed);
-                Load { busy: busy.min(1.0), active: thread.active.swap(0, Ordering::Relaxed) }
+                Load { busy, active: thread.active.swap(0, Ordering::Relaxed) }
             })
             .collect();
         if let Some(Shift { from, to, count }) = shift(&loads) {

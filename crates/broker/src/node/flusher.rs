@@ -11,7 +11,7 @@ use super::partition::{Flushing, Partition};
 use ottla_log::LogError;
 use ottla_protocol::ErrorCode;
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,7 +59,7 @@ pub(super) struct Hold(Arc<DirState>);
 impl Drop for Hold {
     fn drop(&mut self) {
         self.0.flusher.queue.lock().holds -= 1;
-        Flusher::start(&self.0);
+        while Flusher::start(&self.0) {}
     }
 }
 
@@ -70,21 +70,32 @@ impl Flusher {
         Flusher::start(dir);
     }
 
-    /// Has everything collected that is queued from now on: whoever opens many partitions waits for one sync of all of them
-    /// when it is done, not for the disk meanwhile.
-    pub(super) fn hold(dir: &Arc<DirState>) -> Hold {
+    /// Has everything collected that is queued from now on in directories that are named very often: whoever opens so many
+    /// partitions waits for one sync of all of them when it is done, not for the disk meanwhile.
+    pub(super) fn hold_of_many<'d>(dirs: impl Iterator<Item = &'d Arc<DirState>>) -> Vec<Hold> {
+        let mut counts: BTreeMap<usize, (&Arc<DirState>, usize)> = BTreeMap::new();
+        for dir in dirs {
+            counts.entry(dir.index()).or_insert((dir, 0)).1 += 1;
+        }
+        let many = counts.into_values().filter(|(_, count)| *count >= SYNC_ALL_MIN);
+        many.map(|(dir, _)| Flusher::hold(dir)).collect()
+    }
+
+    fn hold(dir: &Arc<DirState>) -> Hold {
         dir.flusher.queue.lock().holds += 1;
         Hold(Arc::clone(dir))
     }
 
-    /// Sees to it that there are threads for what is queued.
-    fn start(dir: &Arc<DirState>) {
+    /// Sees to it that somebody takes what is queued. Whether that took another thread.
+    fn start(dir: &Arc<DirState>) -> bool {
         let this = &dir.flusher;
         let mut queue = this.queue.lock();
         if queue.is_by_hand || queue.holds > 0 || queue.waiting.is_empty() {
-            return;
+            return false;
         }
-        let needs_thread = queue.waiting.len() > queue.idle && queue.threads < THREADS_MAX;
+        // One takes very many at once.
+        let threads_max = if queue.waiting.len() >= SYNC_ALL_MIN { 1 } else { THREADS_MAX };
+        let needs_thread = queue.waiting.len() > queue.idle && queue.threads < threads_max;
         if needs_thread {
             queue.threads += 1;
         }
@@ -93,6 +104,7 @@ impl Flusher {
         if needs_thread {
             spawn(dir);
         }
+        needs_thread
     }
 
     /// When the oldest fsync that runs began, in ticks of the clock.
@@ -240,14 +252,17 @@ fn flush(dir: &DirState, partitions: Vec<Arc<Partition>>) -> Vec<Arc<Partition>>
     again
 }
 
-/// Makes everything durable.
+/// Makes everything durable: by a sync of each, or by one of the file system.
 fn write(begun: &[Flushing]) -> Result<(), LogError> {
     let with_work: Vec<_> = begun.iter().filter(|flushing| flushing.has_work()).collect();
-    let Some(first) = with_work.first().filter(|_| with_work.len() >= SYNC_ALL_MIN) else {
+    let Some(first) = with_work.first().filter(|_| with_work.len() > THREADS_MAX) else {
         return with_work.iter().try_for_each(|flushing| flushing.run());
     };
     with_work.iter().try_for_each(|flushing| flushing.write_out())?;
-    first.sync_all()
+    first.sync_all().inspect_err(|_| {
+        // Each file knows whether it is one of those that were not written, and forgets what only the kernel has of it.
+        with_work.iter().for_each(|flushing| drop(flushing.run()));
+    })
 }
 
 #[cfg(test)]

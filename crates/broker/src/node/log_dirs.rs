@@ -13,7 +13,6 @@ mod tests;
 
 use super::dir_state::{DirState, Failures};
 use super::disk_space;
-use super::flusher::{Flusher, Hold};
 use super::partitions::Partitions;
 use checkpoints::Checkpoints;
 use claim::Found;
@@ -198,11 +197,6 @@ impl LogDirs {
         let dirs = self.dirs.lock();
         let usable = dirs.iter().filter(|dir| dir.holds_partitions && dir.state.is_online());
         usable.map(|dir| dir.state.id()).collect()
-    }
-
-    /// Until the answer is dropped, flushes are only collected, for as few syncs as possible.
-    pub(super) fn hold_flushes(&self) -> Vec<Hold> {
-        self.dirs.lock().iter().map(|dir| Flusher::hold(&dir.state)).collect()
     }
 
     /// Absolute paths of the directories that hold partitions.

@@ -4,6 +4,7 @@ use super::config::Config;
 use super::dir_assignments::DirAssignments;
 use super::dir_state::DirState;
 use super::dormant::{Dormant, Opener, Place, registration};
+use super::flusher::Flusher;
 use super::groups::{Groups, OFFSETS_TOPIC};
 use super::identity::Identity;
 use super::images::Images;
@@ -305,7 +306,7 @@ impl Publisher {
     fn open_all(&self, new: &[New]) -> Vec<Result<Arc<Partition>, LogError>> {
         let per_dir = self.config.current().log.num_recovery_threads_per_data_dir;
         let threads = usize::try_from(per_dir).unwrap_or(1) * self.log_dirs.directory_ids().len();
-        let _together = self.log_dirs.hold_flushes();
+        let _together = Flusher::hold_of_many(new.iter().map(|new| &new.place.located.dir));
         in_parallel(new, threads, |new| self.opener.open(&new.place, &new.settings, &new.assigned))
     }
 

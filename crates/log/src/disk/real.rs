@@ -1,13 +1,13 @@
 //! The operating system's files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 #[cfg(target_os = "linux")]
 use std::io::IoSliceMut;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -74,8 +74,14 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
+    /// A descriptor hears of failed writes since it was opened, as of Linux 5.8: so the one of a locked directory is as old
+    /// as its lock.
     fn sync_all(&self, dir: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(File::open(dir)?)?)
+        let watched = held().dirs.get(dir).cloned();
+        match watched {
+            Some(watched) => Ok(rustix::fs::syncfs(&*watched)?),
+            None => Ok(rustix::fs::syncfs(File::open(dir)?)?),
+        }
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {
@@ -85,18 +91,20 @@ impl Disk for RealDisk {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard>>> {
-        let mut held = held_locks();
+        let mut held = held();
         // Asked before the file is opened: closing any descriptor of a file frees the fcntl locks that the process
         // has on it.
-        if std::fs::metadata(path).is_ok_and(|metadata| held.contains(&file_id(&metadata))) {
+        if std::fs::metadata(path).is_ok_and(|metadata| held.locks.contains(&file_id(&metadata))) {
             return Ok(None);
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
                 let id = file_id(&file.metadata()?);
-                held.insert(id);
-                Ok(Some(Box::new(RealLock { file: Some(file), id })))
+                let dir = path.parent().unwrap_or(path).to_owned();
+                held.dirs.insert(dir.clone(), Arc::new(File::open(&dir)?));
+                held.locks.insert(id);
+                Ok(Some(Box::new(RealLock { file: Some(file), id, dir })))
             }
             Err(rustix::io::Errno::ACCESS | rustix::io::Errno::AGAIN) => Ok(None),
             Err(error) => Err(error.into()),
@@ -111,9 +119,17 @@ fn file_id(metadata: &std::fs::Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
 }
 
-/// Locks held by this process: fcntl lets one process take the same lock twice.
-fn held_locks() -> MutexGuard<'static, HashSet<FileId>> {
-    static HELD: LazyLock<Mutex<HashSet<FileId>>> = LazyLock::new(Mutex::default);
+/// What this process holds of log directories.
+#[derive(Default)]
+struct Held {
+    /// Their locks: fcntl lets one process take the same lock twice.
+    locks: HashSet<FileId>,
+    /// Descriptors of the directories around the locks.
+    dirs: HashMap<PathBuf, Arc<File>>,
+}
+
+fn held() -> MutexGuard<'static, Held> {
+    static HELD: LazyLock<Mutex<Held>> = LazyLock::new(Mutex::default);
     HELD.lock()
 }
 
@@ -121,16 +137,19 @@ fn held_locks() -> MutexGuard<'static, HashSet<FileId>> {
 struct RealLock {
     file: Option<File>,
     id: FileId,
+    /// The directory that it is in.
+    dir: PathBuf,
 }
 
 impl LockGuard for RealLock {}
 
 impl Drop for RealLock {
     fn drop(&mut self) {
-        let mut held = held_locks();
+        let mut held = held();
         // Closed before anybody else may take the lock again: closing it later would free theirs.
         self.file = None;
-        held.remove(&self.id);
+        held.locks.remove(&self.id);
+        held.dirs.remove(&self.dir);
     }
 }
 
