@@ -1,5 +1,5 @@
 //! `cargo xtask bench [ARGUMENT]…`: builds the release binary and the benchmark, and runs it (`docs/benchmarks/README.md`);
-//! `bench log` measures what is promised of the log.
+//! `bench log` measures what is promised of the log, `bench scaling` whether threads get in each other's way.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,6 +10,9 @@ use crate::setup::{call, repository};
 
 /// The command.
 pub(crate) fn run(args: &[String]) -> Result<()> {
+    if args == ["scaling"] {
+        return scaling();
+    }
     crate::setup::run(&[])?;
     if args == ["log"] {
         call(cargo().args(["build", "--release", "--package", "ottla-log", "--examples"]))?;
@@ -40,4 +43,14 @@ fn cargo() -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(repository());
     command
+}
+
+/// A broker inside one process, without sockets: nothing but Ottla takes part.
+fn scaling() -> Result<()> {
+    let directory = std::env::temp_dir().join(format!("ottla-scaling-{}", std::process::id()));
+    let mut program = cargo();
+    program.args(["run", "--release", "--quiet", "--package", "ottla-broker", "--example", "scaling", "--"]);
+    let measured = call(program.arg(&directory));
+    std::fs::remove_dir_all(&directory).ok();
+    measured
 }

@@ -7,6 +7,7 @@ mod chaos;
 mod codegen;
 mod compat;
 mod deny;
+mod profile;
 mod setup;
 mod test;
 mod tidy;
@@ -20,9 +21,10 @@ const COMMANDS: &[Command] = &[
     ("test", "install what the tests need and run them: [--only SUITE,...] [--list]", test::run),
     (
         "bench",
-        "measure Ottla beside Kafka and the floor: [--quick|--full] [--only NAME,...] [--rounds N] [--guard] | log",
+        "measure Ottla beside Kafka and the floor: [--quick|--full] [--only NAME,...] [--rounds N] [--guard] | log | scaling",
         bench::run,
     ),
+    ("profile", "where a broker's time goes under one of the benchmark's workloads: WORKLOAD", profile::run),
     ("chaos", "the log under faults, long: log [--seeds N] [--first SEED] [--broken]", chaos::run),
     ("compat", "write the lists of COMPAT.md anew", compat::run),
     ("deny", "check licences, bans, duplicates and sources of dependencies", deny::run),

@@ -6,17 +6,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod frames;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use frames::{batch, create_topic, fetch, produce};
 use ottla_broker::node::Node;
 use ottla_config::{Inputs, load};
-use ottla_protocol::codec::{Request, Writer};
-use ottla_protocol::messages::create_topics_request::CreatableTopic;
-use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use ottla_protocol::messages::{CreateTopicsRequest, FetchRequest, ProduceRequest, RequestHeader};
-use ottla_protocol::records::{BatchBuilder, Compression};
+use ottla_protocol::records::Compression;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -30,10 +28,6 @@ const ROUNDS: usize = 3;
 /// Records of the small and of the large batch.
 const FEW: usize = 1;
 const MANY: usize = 1_000;
-
-/// The highest versions that name topics by name.
-const PRODUCE: i16 = 12;
-const FETCH: i16 = 12;
 
 /// What a produce and a fetch request of one partition may cost: somewhat more than they do.
 const BOUNDS: &[(Compression, usize, usize)] = &[
@@ -51,9 +45,9 @@ fn a_record_costs_no_allocation_and_a_request_few() {
     for (compression, produce_most, fetch_most) in BOUNDS {
         let topics = [FEW, MANY].map(|records| (format!("{}-{records}", compression.name()), records));
         let [(few_produce, few_fetch), (many_produce, many_fetch)] = topics.map(|(topic, records)| {
-            client.ask(&create_topic(&topic));
-            let produce = client.count(&produce(&topic, &batch(*compression, records)));
-            (produce, client.count(&fetch(&topic)))
+            client.ask(&create_topic(&topic, 1));
+            let produce = client.count(&produce(&topic, 0, &batch(*compression, records)));
+            (produce, client.count(&fetch(&topic, 0)))
         });
         println!(
             "{compression}: allocations of a produce request with {FEW} record {few_produce}, with {MANY} \
@@ -125,81 +119,4 @@ impl Client {
         round(self);
         (0..ROUNDS).map(|_| round(self)).min().unwrap()
     }
-}
-
-fn request<R: Request>(version: i16, request: &R) -> Vec<u8> {
-    let header = RequestHeader {
-        request_api_key: R::KEY.code(),
-        request_api_version: version,
-        correlation_id: 1,
-        client_id: Some("allocations".into()),
-        ..RequestHeader::default()
-    };
-    let mut w = Writer::default();
-    let start = w.begin_frame();
-    header.encode(&mut w, R::KEY.request_header_version(version)).unwrap();
-    request.encode(&mut w, version).unwrap();
-    w.end_frame(start);
-    w.into_vec()
-}
-
-fn create_topic(name: &str) -> Vec<u8> {
-    let topic = CreatableTopic {
-        name: name.into(),
-        num_partitions: 1,
-        replication_factor: 1,
-        ..CreatableTopic::default()
-    };
-    let topics = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
-    request(7, &topics)
-}
-
-fn batch(compression: Compression, records: usize) -> Vec<u8> {
-    let mut builder = BatchBuilder::new().compression(compression, None);
-    let value = b"0123456789".repeat(10);
-    for number in 0..records {
-        builder.append(1_700_000_000_000, Some(number.to_string().as_bytes()), Some(&value), &[]);
-    }
-    builder.build()
-}
-
-fn produce(topic: &str, batch: &[u8]) -> Vec<u8> {
-    let partition = PartitionProduceData {
-        index: 0,
-        records: Some(bytes::Bytes::copy_from_slice(batch).into()),
-        ..PartitionProduceData::default()
-    };
-    let topic = TopicProduceData {
-        name: topic.into(),
-        partition_data: vec![partition],
-        ..TopicProduceData::default()
-    };
-    let produce =
-        ProduceRequest { acks: -1, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() };
-    request(PRODUCE, &produce)
-}
-
-/// The first batch of the topic's partition: there is one, so nothing is waited for; it is given though it is larger than
-/// what may be given.
-fn fetch(topic: &str) -> Vec<u8> {
-    let partition = FetchPartition {
-        partition: 0,
-        current_leader_epoch: -1,
-        fetch_offset: 0,
-        last_fetched_epoch: -1,
-        log_start_offset: -1,
-        partition_max_bytes: 1,
-        ..FetchPartition::default()
-    };
-    let topic = FetchTopic { topic: topic.into(), partitions: vec![partition], ..FetchTopic::default() };
-    let fetch = FetchRequest {
-        replica_id: -1,
-        max_wait_ms: 10_000,
-        min_bytes: 1,
-        max_bytes: 1,
-        session_epoch: -1,
-        topics: vec![topic],
-        ..FetchRequest::default()
-    };
-    request(FETCH, &fetch)
 }

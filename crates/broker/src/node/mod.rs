@@ -16,6 +16,7 @@ pub(crate) mod flusher;
 pub(crate) mod groups;
 pub(crate) mod identity;
 pub(crate) mod images;
+mod in_process;
 mod jobs;
 mod leader_recovery;
 mod lifecycle;
@@ -43,6 +44,7 @@ use dormant::Opener;
 use groups::Groups;
 use identity::Identity;
 use images::Images;
+pub use in_process::InProcess;
 use jobs::Jobs;
 use leader_recovery::LeaderRecovery;
 use lifecycle::Lifecycle;
@@ -72,6 +74,7 @@ const METADATA_STOP_MAX: Duration = Duration::from_secs(1);
 /// A running node.
 pub struct Node {
     network: Network,
+    api: Arc<Api>,
     lifecycle: Lifecycle,
     jobs: Jobs,
     cleaner: Cleaner,
@@ -201,16 +204,15 @@ impl Node {
             ),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let network = Network::start(
-            sockets,
-            threads,
-            Arc::new(Api::new(parts, names)),
-            limits,
-            connection_limits(&settings.network),
-        )
-        .map_err(|error| {
-            StartError::new(format!("cannot start data threads: {error}"), "raise the process's limits")
-        })?;
+        let api = Arc::new(Api::new(parts, names));
+        let network =
+            Network::start(sockets, threads, Arc::clone(&api), limits, connection_limits(&settings.network))
+                .map_err(|error| {
+                    StartError::new(
+                        format!("cannot start data threads: {error}"),
+                        "raise the process's limits",
+                    )
+                })?;
         let ready = Ready {
             cluster_id: identity.cluster_id.to_string(),
             node_id: node_id.0,
@@ -226,6 +228,7 @@ impl Node {
         let jobs = Jobs::new(Arc::clone(&partitions), Arc::clone(&log_dirs), Arc::clone(&config), images);
         let node = Node {
             network,
+            api,
             lifecycle,
             jobs,
             cleaner,
@@ -245,6 +248,11 @@ impl Node {
             controlled_shutdown: settings.roles.controlled_shutdown_enable,
         };
         Ok((node, ready))
+    }
+
+    /// A client that needs no socket.
+    pub fn in_process(&self) -> InProcess {
+        InProcess::new(Arc::clone(&self.api))
     }
 
     /// Does the node's work in the background; ends when the node cannot go on.
