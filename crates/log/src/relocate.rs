@@ -63,6 +63,17 @@ impl LogDir {
 }
 
 impl Log {
+    /// Makes what was renamed beside this log durable: an earlier log of the partition that was moved away from here
+    /// does not come back under its own name after a power failure.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn sync_beside(&self) -> Result<(), LogError> {
+        let dir = self.dir();
+        let beside = dir.parent().unwrap_or(&dir);
+        self.context.disk().sync_dir(beside).map_err(self.shared.dir.io("sync", beside))
+    }
+
     /// Gives a copy the partition's own name, durably. It must have been flushed.
     ///
     /// # Errors

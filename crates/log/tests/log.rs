@@ -207,6 +207,26 @@ fn deleting_segments_moves_the_start() {
 }
 
 #[test]
+fn an_earlier_log_does_not_come_back_once_what_is_beside_a_copy_is_synced() {
+    let returns = |is_synced: bool| {
+        let disk = new_disk();
+        let mut log = open(&disk);
+        append(&mut log, &[1, 2], 1);
+        log.flush(0).expect("flushes");
+        let deleted = log.delete(0xfeed).expect("renames");
+        // A copy in which there is nothing yet.
+        let copy = open(&disk);
+        if is_synced {
+            copy.sync_beside().expect("syncs");
+        }
+        drop(deleted);
+        (0..20).filter(|seed| disk.after_power_failure(*seed).metadata(&dir()).is_ok()).count()
+    };
+    assert!(returns(false) > 0);
+    assert_eq!(returns(true), 0);
+}
+
+#[test]
 fn a_deleted_log_can_be_read_until_it_is_removed() {
     let disk = SimDisk::new();
     let mut log = open(&disk);

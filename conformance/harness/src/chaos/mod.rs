@@ -222,7 +222,11 @@ pub fn log(environment: &Environment, first: u64, seeds: u64, report: &mut Repor
         report.case(fault.name, || run_fault(environment, &libc, fault));
     }
     report.case(DAMAGE.0, || DAMAGE.1(environment, &environment.ottla));
-    disks::moves::run(environment, report, 2)
+    // Several minutes each.
+    for seed in first..first + seeds.div_ceil(5) {
+        disks::moves::run(environment, report, 2, seed)?;
+    }
+    Ok(())
 }
 
 /// Builds that are broken on purpose, beside the ordinary one; what each breaks must be found. One that is not is the

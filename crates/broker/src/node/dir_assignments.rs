@@ -23,6 +23,18 @@ impl DirAssignments {
         self.0.add((topic_id, index), dir);
     }
 
+    /// Whether the controller has not answered yet to the last that it is told of a partition.
+    pub(super) fn is_waiting(&self, topic_id: TopicId, index: i32) -> bool {
+        self.0.has((topic_id, index))
+    }
+
+    /// The controller has taken all.
+    #[cfg(test)]
+    pub(super) fn answer_all(&self) {
+        let batch = self.0.batch();
+        self.0.told(&batch, batch.keys());
+    }
+
     /// Tells the controller for ever, again and again what it does not take.
     pub(super) async fn run(&self, controller: &ControllerHandle, node_id: BrokerId, epoch: &Arc<AtomicI64>) {
         loop {

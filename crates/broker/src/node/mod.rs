@@ -137,6 +137,8 @@ impl Node {
             Arc::clone(&log_dirs),
             Arc::clone(&partitions),
             Arc::clone(&assignments),
+            Arc::clone(&images),
+            node_id,
         ));
         let publisher = Publisher {
             opener: Arc::new(opener),

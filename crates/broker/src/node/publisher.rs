@@ -240,8 +240,8 @@ impl Publisher {
         let opened = held.opened();
         let moving_to = opened.as_ref().and_then(|partition| partition.moving_to());
         match (opened, held) {
-            (Some(partition), _) if moving_to.is_some_and(|target| Some(target.id()) == named) => {
-                self.relocations.accepted(&partition);
+            (Some(_), _) if moving_to.is_some_and(|target| Some(target.id()) == named) => {
+                self.relocations.look_again();
             }
             (Some(partition), _) => self.assign(topic_id, index, assigned, &partition.dir()),
             (None, Held::Dormant(dormant)) => self.assign(topic_id, index, assigned, &dormant.dir()),

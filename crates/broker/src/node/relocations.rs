@@ -7,12 +7,14 @@
 mod tests;
 
 use super::dir_assignments::DirAssignments;
+use super::dir_state::DirState;
+use super::images::Images;
 use super::log_dirs::LogDirs;
 use super::partition::{MoveStep, Partition};
 use super::partitions::Partitions;
 use super::{clock, random};
 use ottla_log::{LogError, TopicPartition};
-use ottla_protocol::ErrorCode;
+use ottla_protocol::{BrokerId, ErrorCode};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,8 @@ pub struct Relocations {
     log_dirs: Arc<LogDirs>,
     partitions: Arc<Partitions>,
     assignments: Arc<DirAssignments>,
+    images: Arc<Images>,
+    node_id: BrokerId,
     moving: Mutex<Vec<Arc<Partition>>>,
     changed: Notify,
 }
@@ -36,9 +40,11 @@ impl Relocations {
         log_dirs: Arc<LogDirs>,
         partitions: Arc<Partitions>,
         assignments: Arc<DirAssignments>,
+        images: Arc<Images>,
+        node_id: BrokerId,
     ) -> Relocations {
         let (moving, changed) = (Mutex::default(), Notify::new());
-        Relocations { log_dirs, partitions, assignments, moving, changed }
+        Relocations { log_dirs, partitions, assignments, images, node_id, moving, changed }
     }
 
     /// Has a partition moved to the directory of that path. `partition` is what this broker has of it.
@@ -101,10 +107,31 @@ impl Relocations {
         self.changed.notify_one();
     }
 
-    /// The metadata names the directory that a partition is moved to.
-    pub(super) fn accepted(&self, partition: &Partition) {
-        partition.accept_move();
+    /// The metadata is about to name the directory that a partition is moved to.
+    pub(super) fn look_again(&self) {
         self.changed.notify_one();
+    }
+
+    /// Takes note of what the controller has answered, if a partition waits for it.
+    fn follow_controller(&self, partition: &Partition) {
+        let Some(target) = partition.told_move() else { return };
+        if self.assignments.is_waiting(partition.topic_id, partition.index) {
+            return;
+        }
+        if self.is_named(partition, &target) {
+            partition.accept_move();
+        } else {
+            // It refused, or another directory was told in between.
+            self.assignments.tell(partition.topic_id, partition.index, target.id());
+        }
+    }
+
+    /// Whether the metadata has a partition in that directory.
+    fn is_named(&self, partition: &Partition, dir: &DirState) -> bool {
+        let image = self.images.current();
+        let topic = image.topic(partition.topic_id);
+        let assigned = topic.and_then(|topic| topic.partitions.get(&partition.index));
+        assigned.and_then(|assigned| assigned.directory(self.node_id)) == Some(dir.id())
     }
 
     fn cancel(&self, partition: &Partition) {
@@ -171,6 +198,7 @@ impl Relocations {
             self.cancel(partition);
             return Ok(MoveStep::Idle);
         }
+        self.follow_controller(partition);
         let from = partition.dir();
         let step = partition.step_move(random::uuid(), clock::now_ms())?;
         if let MoveStep::Moved(deleted) = step {

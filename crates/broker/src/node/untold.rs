@@ -39,6 +39,11 @@ impl<V: Clone + PartialEq> Untold<V> {
         self.added.notified().await;
     }
 
+    /// Whether there is something that was not told of a partition, or not answered.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.waiting.lock().contains_key(&key)
+    }
+
     /// As much of it as one request takes.
     pub(super) fn batch(&self) -> BTreeMap<Key, V> {
         let waiting = self.waiting.lock();

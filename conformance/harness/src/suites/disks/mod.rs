@@ -24,7 +24,7 @@ pub(super) fn run(environment: &Environment, report: &mut Report) -> Result<()> 
     } else {
         space::run(environment, report)?;
         pair::run(environment, report)?;
-        moves::run(environment, report, SMALL)?;
+        moves::run(environment, report, SMALL, 4_044)?;
     }
     taken_over(environment, report)?;
     dumps::run(environment, report)

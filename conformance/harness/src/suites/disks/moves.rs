@@ -32,10 +32,10 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// No move has as many disk calls.
 const CALLS_MAX: u64 = 2_000;
 
-/// Runs the cases; `stride` tells how many disk calls of a move are passed over between two kills, at most.
-pub(crate) fn run(environment: &Environment, report: &mut Report, stride: u64) -> Result<()> {
+/// Runs the cases; `stride` tells how many disk calls of a move are passed over between two kills, at most. The seed
+/// chooses them, and what a power cut takes back.
+pub(crate) fn run(environment: &Environment, report: &mut Report, stride: u64, seed: u64) -> Result<()> {
     for (name, has_journal) in [("killed", false), ("without_power", true)] {
-        let seed = 4_044;
         report.case(
             &format!("a_broker_{name}_at_any_step_of_a_move_has_one_log_and_all_its_records"),
             || {

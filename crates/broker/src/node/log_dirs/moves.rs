@@ -5,7 +5,7 @@ use super::{LogDirs, absolute};
 use crate::node::dir_state::DirState;
 use crate::node::partition::Partition;
 use crate::node::random;
-use ottla_log::{Log, LogConfig, LogError, OpenOptions, TopicPartition};
+use ottla_log::{Log, LogConfig, LogError, OpenOptions, RecoveryReport, TopicPartition};
 use ottla_protocol::{TopicId, Uuid};
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ impl LogDirs {
             topic_partition: topic_partition.clone(),
             dir: target.path().to_owned(),
         })?;
-        let copy = self.open_copy(options, partition.topic_id, partition.log_config())?;
+        let (copy, _) = self.open_copy(options, partition.topic_id, partition.log_config())?;
         self.dirs.lock()[target.index()].logs += 1;
         Ok(copy)
     }
@@ -62,7 +62,8 @@ impl LogDirs {
         !futures.is_empty() && futures.contains_key(&TopicPartition::new(topic, index))
     }
 
-    /// The copy that the last process had begun to make of a partition that is in directory `current`.
+    /// The copy that the last process had begun to make of a partition. To be asked for before anything is appended to
+    /// the log.
     pub(in crate::node) fn resumed_future(
         &self,
         topic_partition: &TopicPartition,
@@ -77,7 +78,12 @@ impl LogDirs {
             (Arc::clone(&dir.state), options)
         };
         if partition.dir().index() != index {
-            match self.open_copy(options, partition.topic_id, partition.log_config()) {
+            let opened = self.open_copy(options, partition.topic_id, partition.log_config());
+            let cut = opened.and_then(|(mut copy, report)| {
+                partition.cut_resumed(&mut copy, &report.damaged, now_ms)?;
+                Ok(copy)
+            });
+            match cut {
                 Ok(copy) => return Some((target, copy)),
                 Err(error) => {
                     tracing::warn!(%error, "cannot go on with the copy of a log; it is not moved");
@@ -96,12 +102,12 @@ impl LogDirs {
         mut options: OpenOptions,
         topic_id: TopicId,
         config: LogConfig,
-    ) -> Result<Log, LogError> {
+    ) -> Result<(Log, RecoveryReport), LogError> {
         options.topic_id = Some(topic_id);
         options.config = config;
         let (copy, report) = Log::open(&self.context, options)?;
         tell(&report);
-        Ok(copy)
+        Ok((copy, report))
     }
 
     /// Makes a copy the log, where the controller has taken note of its directory, so that it was complete, and the log it

@@ -1,7 +1,7 @@
 //! Moving this partition's log to another log directory while it is written and read (KIP-113).
 //!
 //! ```text
-//! begin_move ─▶ copy, chunk by chunk ─▶ caught up ─▶ controller asked ─▶ accepted ─▶ taken over ─▶ old log deleted
+//! begin_move ─▶ copy, chunk by chunk ─▶ caught up ─▶ controller told ─▶ accepted ─▶ taken over ─▶ old log deleted
 //!                     ▲                    │             (KIP-858)
 //!                     └── more was appended┘
 //! ```
@@ -11,7 +11,7 @@
 
 use super::{Partition, State};
 use crate::node::dir_state::DirState;
-use ottla_log::{DeletedLog, Log, LogError, LogReader};
+use ottla_log::{DamagedRange, DeletedLog, Log, LogError, LogReader};
 use ottla_protocol::records::{BatchHeader, producer_snapshot};
 use ottla_protocol::{LeaderEpoch, Offset, Uuid};
 use parking_lot::Mutex;
@@ -29,9 +29,9 @@ pub(super) struct Moving {
     reader: LogReader,
     /// Nobody's any more once it has taken over, or was given up.
     copy: Mutex<Option<Log>>,
-    /// The controller was asked to take note of the new directory.
+    /// The controller is being told of the new directory, or was.
     is_told: AtomicBool,
-    /// It has.
+    /// It has taken note of it.
     is_accepted: AtomicBool,
 }
 
@@ -69,6 +69,32 @@ impl Partition {
         self.moving.store(Some(Arc::new(moving)));
     }
 
+    /// Cuts from a copy that the last process made what cannot be relied upon, so that it is copied again. Nothing may have
+    /// been appended to the log since it was opened: a copy that is longer has other records than what is appended next.
+    ///
+    /// # Errors
+    /// What a disk says.
+    pub(crate) fn cut_resumed(
+        &self,
+        copy: &mut Log,
+        damaged: &[DamagedRange],
+        now_ms: i64,
+    ) -> Result<(), LogError> {
+        let (source, copied) = (self.reader.load(), copy.reader());
+        // What was not durable may be missing from the middle of it. The log itself may still have it.
+        let sound = damaged.iter().map(|damage| damage.offsets.start);
+        let mut end = sound.fold(source.log_end_offset().min(copied.log_end_offset()), Offset::min);
+        let start = copied.log_start_offset();
+        let known = copied.aborted_txns(start, end)?;
+        let aborted = source.aborted_txns(start, end)?;
+        let unknown = aborted.iter().filter(|aborted| !known.contains(aborted));
+        end = unknown
+            .map(|aborted| aborted.last_offset)
+            .filter(|offset| *offset >= start)
+            .fold(end, Offset::min);
+        copy.truncate_to(end, now_ms)?.remove()
+    }
+
     /// Where it is being moved to.
     pub(crate) fn moving_to(&self) -> Option<Arc<DirState>> {
         self.moving.load().as_ref().map(|moving| Arc::clone(&moving.target))
@@ -83,6 +109,13 @@ impl Partition {
             size: moving.reader.size(),
             offset_lag: end.0 - copied.0,
         })
+    }
+
+    /// Where it is being moved to, once everything was copied and the controller is to know.
+    pub(crate) fn told_move(&self) -> Option<Arc<DirState>> {
+        let moving = self.moving.load();
+        let told = moving.as_ref().filter(|moving| moving.is_told.load(Ordering::Relaxed))?;
+        Some(Arc::clone(&told.target))
     }
 
     /// The controller has taken note of the new directory.
@@ -110,6 +143,8 @@ impl Partition {
         if moving.is_told.swap(true, Ordering::Relaxed) {
             return Ok(MoveStep::Waiting);
         }
+        // From now on the metadata may name a directory that had an earlier log of this partition.
+        log.sync_beside().inspect_err(|_| moving.is_told.store(false, Ordering::Relaxed))?;
         Ok(MoveStep::CaughtUp(moving.target.id()))
     }
 

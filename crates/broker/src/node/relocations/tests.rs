@@ -1,9 +1,11 @@
 //! Moves between two directories: while records come, across restarts, and killed at each step.
 
 use super::*;
-use crate::node::partition::tests::{World, ask, produce, read};
+use crate::node::partition::tests::{TOPIC, World, ask, produce, read};
 use crate::node::partitions::Held;
-use ottla_protocol::{Offset, Uuid};
+use ottla_metadata::Image;
+use ottla_protocol::messages::{PartitionRecord, TopicRecord};
+use ottla_protocol::{LeaderEpoch, Offset, Uuid};
 use ottla_replica::partition::list_offsets::{EARLIEST, LATEST};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +35,8 @@ impl Two {
         let world = World::open(Path::new(&paths));
         let partition = world.assigned_partition(0, leader_epoch, assigned);
         let log_dirs = Arc::clone(&world.log_dirs);
-        let relocations = Relocations::new(log_dirs, Arc::default(), Arc::default());
+        let relocations =
+            Relocations::new(log_dirs, Arc::default(), Arc::default(), Arc::default(), BrokerId(1));
         Process { world, relocations, partition }
     }
 
@@ -68,7 +71,7 @@ impl Process {
 
     /// The controller agrees, and the move ends.
     fn finish(&self) {
-        self.relocations.accepted(&self.partition);
+        self.partition.accept_move();
         while !self.relocations.moving.lock().is_empty() {
             self.relocations.step_all();
         }
@@ -255,4 +258,106 @@ fn a_move_ends_when_its_disk_fails_and_the_partition_serves_on() {
     assert!(process.partition.future_replica().is_none());
     produce_numbers(&process.partition, 10..12);
     assert_eq!(read(&process.partition, 0), Ok(values(0..12)));
+}
+
+/// The metadata, with the partition in a directory.
+fn naming(dir: Uuid) -> Arc<Image> {
+    let topic = TopicRecord { name: "t".into(), topic_id: TOPIC, ..Default::default() };
+    let partition = PartitionRecord {
+        topic_id: TOPIC,
+        partition_id: 0,
+        replicas: vec![1],
+        isr: vec![1],
+        leader: 1,
+        directories: vec![dir],
+        ..Default::default()
+    };
+    let records = [topic.into(), partition.into()];
+    Arc::new(Image::default().apply(Offset(0), LeaderEpoch(1), 0, &records).unwrap().0)
+}
+
+#[test]
+fn what_the_metadata_said_before_the_controller_answers_does_not_count() {
+    let two = Two::new();
+    let process = two.start(0, Uuid::UNASSIGNED_DIR);
+    let (partition, relocations) = (&process.partition, &process.relocations);
+    produce_numbers(partition, 0..10);
+    process.alter(&two.path("b")).unwrap();
+    // As after a restart: an earlier move was accepted, and the controller is being told that the log is not there.
+    relocations.images.publish(naming(partition.moving_to().unwrap().id()));
+    relocations.assignments.tell(TOPIC, 0, partition.dir().id());
+    process.catch_up();
+    relocations.step_all();
+    assert_eq!(partition.dir().index(), 0);
+    relocations.assignments.answer_all();
+    relocations.step_all();
+    assert_eq!(partition.dir().index(), 1);
+}
+
+#[test]
+fn a_controller_that_was_told_of_another_directory_meanwhile_is_told_again() {
+    let two = Two::new();
+    let process = two.start(0, Uuid::UNASSIGNED_DIR);
+    let (partition, relocations) = (&process.partition, &process.relocations);
+    produce_numbers(partition, 0..10);
+    process.alter(&two.path("b")).unwrap();
+    process.catch_up();
+    relocations.images.publish(naming(partition.dir().id()));
+    relocations.assignments.answer_all();
+    relocations.step_all();
+    assert_eq!(partition.dir().index(), 0);
+    assert!(relocations.assignments.is_waiting(TOPIC, 0));
+}
+
+/// The file of the batches of the partition's log in a directory, or of its copy there.
+fn batches(dir: &Path) -> PathBuf {
+    let mut entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let is_ours = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("t-0");
+    entries.find(is_ours).unwrap().join("00000000000000000000.log")
+}
+
+#[test]
+fn a_copy_that_survives_a_crash_better_than_the_log_does_not_keep_other_records() {
+    let two = Two::new();
+    let process = two.start(0, Uuid::UNASSIGNED_DIR);
+    produce_numbers(&process.partition, 0..10);
+    process.alter(&two.path("b")).unwrap();
+    process.catch_up();
+    let id = process.partition.dir().id();
+    drop(process);
+    // The last record was not acknowledged, and not synced.
+    let log = batches(&two.path("a"));
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes[..bytes.len() - 1]).unwrap();
+
+    let process = two.start(1, id);
+    assert!(process.resume());
+    assert_eq!(produce(&process.partition, 9, &["another"]), Ok(9));
+    process.catch_up();
+    process.finish();
+    let mut expected = values(0..9);
+    expected.push("another".into());
+    assert_eq!(read(&process.partition, 0), Ok(expected));
+}
+
+#[test]
+fn what_a_crash_damaged_in_a_copy_is_copied_again() {
+    let two = Two::new();
+    let process = two.start(0, Uuid::UNASSIGNED_DIR);
+    produce_numbers(&process.partition, 0..10);
+    process.alter(&two.path("b")).unwrap();
+    process.catch_up();
+    let id = process.partition.dir().id();
+    drop(process);
+    let copy = batches(&two.path("b"));
+    let mut bytes = fs::read(&copy).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle - 20..middle + 20].fill(0);
+    fs::write(&copy, &bytes).unwrap();
+
+    let process = two.start(1, id);
+    assert!(process.resume());
+    process.catch_up();
+    process.finish();
+    assert_eq!(read(&process.partition, 0), Ok(values(0..10)));
 }
