@@ -121,6 +121,11 @@ impl Detour {
         self.is_open.store(true, Ordering::Release);
     }
 
+    /// How much waits.
+    pub(in crate::node) fn len(&self) -> usize {
+        self.queue.lock().waiting.len()
+    }
+
     /// Makes the appends that wait.
     pub(in crate::node) fn run_queued(dir: &DirState) {
         run(dir);

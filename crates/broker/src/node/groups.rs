@@ -25,7 +25,7 @@ use ottla_coordinator::partition_for;
 use ottla_protocol::ErrorCode;
 use ottla_protocol::records::BatchBuilder;
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::{BTreeSet, HashMap as Waiting, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap as Waiting, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -138,6 +138,11 @@ impl Groups {
         Some(partition_for(group, i32::try_from(count).ok()?))
     }
 
+    /// Whether there is a coordinator of this partition, be it one that is still loading.
+    pub(crate) fn has(&self, index: i32) -> bool {
+        self.cores.load().contains_key(&index)
+    }
+
     fn ask_core(&self, core: &Core, context: RequestContext, request: GroupRequest) -> Asked {
         let (sender, mut receiver) = oneshot::channel();
         let mut state = core.state.lock();
@@ -197,7 +202,7 @@ impl Groups {
 
     /// This broker leads these partitions of the offsets topic from now on: reads them and serves their groups.
     pub(crate) fn load(self: &Arc<Self>, partitions: Vec<Arc<Partition>>) {
-        let mut to_read = Vec::new();
+        let mut to_read: BTreeMap<usize, Vec<Arc<Core>>> = BTreeMap::new();
         for partition in partitions {
             let index = partition.index;
             self.unload(index);
@@ -217,17 +222,19 @@ impl Groups {
                 }),
             });
             self.cores.rcu(|cores| cores.update(index, Arc::clone(&core)));
-            if core.partition.is_empty() {
+            // Behind a stuck disk there may be appends that come before.
+            if core.partition.is_empty() && !core.partition.is_stuck() {
                 self.loaded(&core);
             } else {
-                to_read.push(core);
+                to_read.entry(core.partition.dir().index()).or_default().push(core);
             }
         }
-        if to_read.is_empty() {
-            return;
-        }
-        // One thread reads all of them, so that the metadata thread goes on; until a partition is read, its groups answer
-        // that they are loading.
+        // So that the metadata thread goes on; until a partition is read, its groups answer that they are loading. One thread
+        // for each directory: a disk that does not answer holds up its own.
+        to_read.into_values().for_each(|cores| self.read(cores));
+    }
+
+    fn read(self: &Arc<Self>, to_read: Vec<Arc<Core>>) {
         let groups = Arc::clone(self);
         let loading = std::thread::Builder::new().name("group-load".into()).spawn(move || {
             for core in to_read {

@@ -1,5 +1,8 @@
 //! Follows the metadata: makes this broker into what a new image says of it, then shows the image to everybody.
 
+#[cfg(test)]
+mod tests;
+
 use super::config::Config;
 use super::dir_assignments::DirAssignments;
 use super::dir_state::DirState;
@@ -20,7 +23,7 @@ use ottla_config::alter::ResourceKind;
 use ottla_coordinator::group::DeletedTopic;
 use ottla_log::{LogError, TopicPartition};
 use ottla_metadata::{Changes, ConfigResource, Image, Topic};
-use ottla_protocol::{ByteString, TopicId, Uuid};
+use ottla_protocol::{BrokerId, ByteString, LeaderEpoch, TopicId, Uuid};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,8 +67,12 @@ impl Publisher {
         let coordinators = self.follow_partitions(image, changes);
         self.follow_topic_configs(image, changes);
         self.images.publish(Arc::clone(image));
-        let (led, not_led): (Vec<_>, Vec<_>) =
-            coordinators.into_iter().partition(|partition| partition.is_leader());
+        // The image says it, not the partition: while its disk is stuck that one is told later.
+        let is_led = |partition: &Arc<Partition>| {
+            let leader = leadership(image, partition.topic_id, partition.index).map(|(leader, _)| leader);
+            leader == Some(Some(self.identity.node_id))
+        };
+        let (led, not_led): (Vec<_>, Vec<_>) = coordinators.into_iter().partition(is_led);
         for partition in not_led {
             self.groups.unload(partition.index);
         }
@@ -132,14 +139,20 @@ impl Publisher {
             }
             let (dir, log_dirs) = (partition.dir(), Arc::clone(&self.log_dirs));
             let of_job = Arc::clone(&dir);
-            dir.when_not_stuck(move || match partition.delete(random::uuid()) {
-                Ok(deleted) => {
-                    log_dirs.forget_log(of_job.index());
-                    log_dirs.remove_later(deleted, clock::now_ms() + delay_ms);
+            dir.when_not_stuck(move || {
+                // It may have been given up before this one's turn came.
+                if !of_job.is_online() {
+                    return;
                 }
-                Err(error) => {
-                    tracing::error!(%error, "cannot delete a partition's directory");
-                    of_job.judge(&error);
+                match partition.delete(random::uuid()) {
+                    Ok(deleted) => {
+                        log_dirs.forget_log(of_job.index());
+                        log_dirs.remove_later(deleted, clock::now_ms() + delay_ms);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "cannot delete a partition's directory");
+                        of_job.judge(&error);
+                    }
                 }
             });
         }
@@ -269,31 +282,39 @@ impl Publisher {
         coordinators: &mut Vec<Arc<Partition>>,
     ) {
         self.follow_directory(topic.id, index, assigned, held);
+        let was_open = held.opened();
         match held {
             Held::Dormant(dormant) => {
                 dormant.register(assigned);
                 if !dormant.is_unexamined() {
                     self.recovered(topic.id, index, assigned);
                 }
-                if topic.name == OFFSETS_TOPIC {
-                    match dormant.try_open() {
-                        Ok(partition) => coordinators.extend(partition),
-                        Err(error) if error.is_storage_full() => {
-                            self.without_room.lock().insert((topic.id, index));
-                        }
-                        Err(_) => {}
-                    }
-                }
             }
             Held::Open(partition) => {
-                let was = (partition.is_leader(), partition.leader_epoch());
                 partition.register_in_turn(registration(assigned));
                 self.recovered(topic.id, index, assigned);
-                let is = (partition.is_leader(), partition.leader_epoch());
-                if topic.name == OFFSETS_TOPIC && was != is {
-                    coordinators.push(Arc::clone(partition));
+            }
+        }
+        if topic.name != OFFSETS_TOPIC {
+            return;
+        }
+        match (was_open, held) {
+            (Some(partition), _) => {
+                let was = leadership(&self.images.current(), topic.id, index);
+                // It has none if its log could not be opened at first, and somebody else has opened it since.
+                let has_coordinator = self.groups.has(index);
+                if was != Some((assigned.leader, assigned.leader_epoch)) || !has_coordinator {
+                    coordinators.push(partition);
                 }
             }
+            (None, Held::Dormant(dormant)) => match dormant.try_open() {
+                Ok(partition) => coordinators.extend(partition),
+                Err(error) if error.is_storage_full() => {
+                    self.without_room.lock().insert((topic.id, index));
+                }
+                Err(_) => {}
+            },
+            (None, Held::Open(_)) => {}
         }
     }
 
@@ -330,6 +351,12 @@ impl Publisher {
             }
         }
     }
+}
+
+/// Who leads a partition by an image, and at which epoch.
+fn leadership(image: &Image, topic_id: TopicId, index: i32) -> Option<(Option<BrokerId>, LeaderEpoch)> {
+    let partition = image.topic(topic_id)?.partitions.get(&index)?;
+    Some((partition.leader, partition.leader_epoch))
 }
 
 /// A partition that is not here yet.

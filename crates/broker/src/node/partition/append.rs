@@ -141,7 +141,7 @@ impl Partition {
                         base_offset: first.base_offset,
                         log_append_time: Some(first.timestamp),
                         log_start_offset,
-                        waits: acks == -1 && self.wait(state, Until::Committed, end, ticket),
+                        waits: acks == -1 && self.wait(state, Until::Committed, end, ticket)?,
                     });
                 }
                 Decision::Reject(refusal) => {
@@ -153,8 +153,8 @@ impl Partition {
         }
         let written = self.write(state, valid.batch, &facts, valid.max_timestamp, now_ms)?;
         let waits = match acks {
-            -1 => self.wait(state, Until::Committed, written.end, ticket),
-            _ => written.is_flush_due && self.wait(state, Until::Flushed, written.end, ticket),
+            -1 => self.wait(state, Until::Committed, written.end, ticket)?,
+            _ => written.is_flush_due && self.wait(state, Until::Flushed, written.end, ticket)?,
         };
         let (base_offset, log_append_time) = (written.base_offset, valid.log_append_time);
         Ok(Appended { base_offset, log_append_time, log_start_offset, waits })
@@ -208,7 +208,7 @@ impl Partition {
         let (facts, max_timestamp) =
             (BatchFacts::of_header(&batch.header(), None), batch.header().max_timestamp);
         let written = self.write(state, batch, &facts, max_timestamp, clock::now_ms())?;
-        Ok(self.wait(state, Until::Committed, written.end, ticket))
+        self.wait(state, Until::Committed, written.end, ticket)
     }
 
     fn write(

@@ -4,11 +4,16 @@
 //! told how it ended exactly once, and of one partition in the order of the offsets.
 
 use super::{Partition, State};
+use crate::node::dir_state::DirState;
 use ottla_protocol::{ErrorCode, Offset};
 use ottla_replica::partition::{self as replica, Acks};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a thread that waits looks whether the disk has been given up: who hangs there tells nobody.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Whoever waits.
 pub(crate) trait Waiter: Send + Sync {
@@ -56,8 +61,13 @@ struct Wait {
 
 impl Waits {
     /// Adds a waiter. The caller holds the partition's lock and has seen that there is something to wait for.
-    pub(super) fn add(&self, until: Until, required: Offset, ticket: Ticket) {
+    ///
+    /// # Errors
+    /// Nothing will come of a directory that is given up.
+    fn add(&self, until: Until, required: Offset, ticket: Ticket, dir: &DirState) -> Result<(), ErrorCode> {
         let mut lists = self.0.lock();
+        // Asked under this lock: a directory is given up first, and then those are told who are in the lists.
+        dir.check_online()?;
         let list = match until {
             Until::Committed => &mut lists.committed,
             Until::Flushed => &mut lists.flushed,
@@ -65,6 +75,7 @@ impl Waits {
         // Nearly always the end: only a batch that comes again waits for less than the one before it.
         let at = list.iter().rposition(|other| other.required <= required).map_or(0, |at| at + 1);
         list.insert(at, Wait { required, ticket });
+        Ok(())
     }
 
     /// Tells those whose wait is over; the caller wakes them when it has let go of the lock.
@@ -127,8 +138,17 @@ fn tell(wait: Option<Wait>, outcome: Result<(), ErrorCode>, told: &mut Vec<Arc<d
 }
 
 impl Partition {
-    /// Lets a ticket wait, unless there is nothing to wait for.
-    pub(super) fn wait(&self, state: &mut State, until: Until, required: Offset, ticket: Ticket) -> bool {
+    /// Lets a ticket wait, unless there is nothing to wait for; true if it waits.
+    ///
+    /// # Errors
+    /// Nothing will come of it: the directory was given up meanwhile. The ticket hears nothing.
+    pub(super) fn wait(
+        &self,
+        state: &mut State,
+        until: Until,
+        required: Offset,
+        ticket: Ticket,
+    ) -> Result<bool, ErrorCode> {
         let waits = match until {
             Until::Committed => {
                 let acks = state.replica.acks(required);
@@ -139,9 +159,9 @@ impl Partition {
             Until::Flushed => state.flushed_offset < required,
         };
         if waits {
-            self.waits.add(until, required, ticket);
+            self.waits.add(until, required, ticket, &self.dir.load())?;
         }
-        waits
+        Ok(waits)
     }
 
     /// Takes a waiter whose time is over out of the list; gives the numbers of what it still waited for.
@@ -149,39 +169,51 @@ impl Partition {
         self.waits.give_up(waiter)
     }
 
-    /// Waits on this thread until everything that is in the log now is committed; gives its end.
+    /// Waits on this thread until everything that is in the log is committed; gives its end. What is asked for while the disk
+    /// is stuck comes behind the appends and the changes of the metadata that wait for it.
     ///
     /// # Errors
     /// Why it will not be.
     pub(crate) fn committed(self: &Arc<Self>) -> Result<Offset, ErrorCode> {
         let parked = Arc::new(Parked::default());
-        let waits = self.locked(|state| {
+        let (this, of_turn) = (Arc::clone(self), Arc::clone(&parked));
+        self.dir().when_not_stuck(move || this.park(of_turn));
+        parked.outcome(|| self.check_online())
+    }
+
+    fn park(self: &Arc<Self>, parked: Arc<Parked>) {
+        self.locked(|state| {
             let end = state.log.log_end_offset();
+            *parked.end.lock() = end;
             let ticket = Ticket { waiter: Arc::clone(&parked) as Arc<dyn Waiter>, number: 0 };
-            self.wait(state, Until::Committed, end, ticket).then_some(end).ok_or(end)
+            match self.wait(state, Until::Committed, end, ticket) {
+                Ok(true) => {}
+                Ok(false) => parked.ended(0, Ok(())),
+                Err(error) => parked.ended(0, Err(error)),
+            }
         });
-        match waits {
-            Ok(end) => parked.outcome().map(|()| end),
-            Err(end) => Ok(end),
-        }
+        parked.wake();
     }
 }
 
 /// A thread that waits.
 #[derive(Default)]
 struct Parked {
+    /// What it waits for.
+    end: Mutex<Offset>,
     outcome: Mutex<Option<Result<(), ErrorCode>>>,
     ended: Condvar,
 }
 
 impl Parked {
-    fn outcome(&self) -> Result<(), ErrorCode> {
+    fn outcome(&self, check_online: impl Fn() -> Result<(), ErrorCode>) -> Result<Offset, ErrorCode> {
         let mut outcome = self.outcome.lock();
         loop {
             if let Some(outcome) = *outcome {
-                return outcome;
+                return outcome.map(|()| *self.end.lock());
             }
-            self.ended.wait(&mut outcome);
+            check_online()?;
+            self.ended.wait_for(&mut outcome, LOOK);
         }
     }
 }

@@ -132,8 +132,8 @@ impl Partition {
         self.fail_waiting(error);
     }
 
-    /// The same for those who wait now, while somebody who holds the lock may hang on the disk: what that one appends is
-    /// told of the failure by the flush that follows.
+    /// The same for those who wait now, while somebody who holds the lock may hang on the disk: that one is refused when it
+    /// wants to wait.
     pub(in crate::node) fn fail_waiting(&self, error: ErrorCode) {
         for waiter in self.waits.fail(error) {
             waiter.wake();

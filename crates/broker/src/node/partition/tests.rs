@@ -19,7 +19,7 @@ use ottla_replica::partition::list_offsets::{EARLIEST, LATEST, Query};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-const NODE: BrokerId = BrokerId(1);
+pub(in crate::node) const NODE: BrokerId = BrokerId(1);
 const NOW: i64 = 1_700_000_000_000;
 const VERSION: i16 = 13;
 pub(in crate::node) const TOPIC: TopicId = Uuid([7; 16]);

@@ -429,6 +429,61 @@ fn who_waits_for_a_disk_that_is_given_up_is_told_although_an_append_hangs() {
 }
 
 #[test]
+fn who_wants_to_wait_after_the_disk_was_given_up_is_refused() {
+    let story = Story::new(&[]);
+    let partition = &story.partition;
+    assert_eq!(story.append(0, -1), Ok(true));
+    // This one was appending when the disk was given up.
+    let mut appending = partition.state.lock();
+    partition.dir().fail(&"its disk does not answer");
+    partition.fail_waiting(OFFLINE);
+    assert_eq!(story.told.take(), [(0, Err(OFFLINE))]);
+    for until in [Until::Committed, Until::Flushed] {
+        let waits = partition.wait(&mut appending, until, Offset(1), story.told.ticket(1));
+        assert_eq!(waits, Err(OFFLINE));
+    }
+    drop(appending);
+    partition.fail_waiting(OFFLINE);
+    assert_eq!(story.told.take(), [], "nobody is in the list");
+}
+
+#[test]
+fn a_load_behind_a_stuck_disk_comes_after_the_change_of_the_leader() {
+    let story = Story::new(&[]);
+    let (partition, dir) = (&story.partition, story.partition.dir());
+    story.append(0, -1).unwrap();
+    story.flush();
+    let registration = |leader, epoch| Registration {
+        leader,
+        leader_epoch: LeaderEpoch(epoch),
+        partition_epoch: epoch,
+        replicas: vec![NODE],
+        isr: vec![NODE],
+    };
+    partition.register(registration(None, 1), NOW);
+    dir.detour.open_by_hand();
+    partition.register_in_turn(registration(Some(NODE), 2));
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| partition.committed());
+        while dir.detour.len() < 2 {
+            std::thread::yield_now();
+        }
+        Detour::run_queued(&dir);
+        story.flush();
+        assert_eq!(load.join().unwrap(), Ok(Offset(1)));
+    });
+}
+
+#[test]
+fn a_load_ends_when_the_disk_that_it_is_behind_is_given_up() {
+    let story = Story::new(&[]);
+    let dir = story.partition.dir();
+    dir.detour.open_by_hand();
+    dir.fail(&"its disk does not answer");
+    assert_eq!(story.partition.committed(), Err(OFFLINE));
+}
+
+#[test]
 fn what_is_too_much_for_the_queue_of_a_stuck_disk_is_refused() {
     let story = Story::new(&[]);
     story.partition.dir().detour.open_by_hand();
