@@ -30,6 +30,8 @@ impl Broker {
                 of_moves,
                 Arc::clone(&partitions),
                 Arc::clone(&assignments),
+                Arc::clone(&images),
+                NODE,
             )),
             opener: Arc::new(Opener { log_dirs: of_opener, config: Arc::clone(&config), node_id: NODE }),
             groups: Arc::new(Groups::new(Arc::clone(&images), Settings::default())),
