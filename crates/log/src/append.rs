@@ -180,7 +180,12 @@ impl Log {
         #[cfg(not(feature = "broken-ack-before-write"))]
         let written = write_all_at(&*file, head, body, position.into());
         #[cfg(feature = "broken-ack-before-write")]
-        let written = write_late(&file, [head, body].concat(), position.into());
+        let written = if &*self.topic_partition().topic == "__cluster_metadata" {
+            // So that such a broker starts after a kill, and its clients can tell what is missing.
+            write_all_at(&*file, head, body, position.into())
+        } else {
+            write_late(&file, [head, body].concat(), position.into())
+        };
         if let Err(error) = written {
             // What was written of it must not be found there after a crash. If it cannot be cut off now, it is
             // overwritten by the next append, or cut off when the segment is done.
