@@ -11,8 +11,9 @@ use super::requests::Piece;
 use crate::poll::Poll;
 
 const INPUT_BYTES: usize = 16 << 10;
-/// The input grows in one step to hold two frames of the size that came, within these bounds.
-const INPUT_BYTES_MAX: usize = 4 << 20;
+/// The input grows in one step to hold two frames of the size that came. From here on it holds one exactly: what of the next
+/// one came with it would have to be moved, and the cache is not that large.
+const INPUT_BYTES_MAX: usize = 256 << 10;
 const FRAME_BYTES_MAX: usize = 128 << 20;
 
 /// A Fetch that waits for data.

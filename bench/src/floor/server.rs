@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,7 +48,7 @@ impl Store {
     pub(super) fn create(&mut self, name: &str, partitions: usize) -> Result<()> {
         ensure!(!name.contains('/'), "a topic called {name}");
         let path = |index| file_of(&self.directory, name, index);
-        let made: std::io::Result<_> = (0..partitions).map(|index| Partition::create(&path(index))).collect();
+        let made: io::Result<_> = (0..partitions).map(|index| Partition::create(&path(index))).collect();
         self.topics.insert(name.as_bytes().to_vec(), made.context("a partition's file")?);
         Ok(())
     }
@@ -64,6 +65,14 @@ impl Store {
 
 fn file_of(directory: &Path, topic: &str, index: usize) -> PathBuf {
     directory.join(format!("{topic}-{index}.log"))
+}
+
+/// Says why a connection ends, unless the client ended it.
+fn tell(error: &anyhow::Error) {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    if !matches!(kind, Some(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)) {
+        eprintln!("the floor ends a connection: {error:#}");
+    }
 }
 
 /// The floor, bound to its port.
@@ -142,7 +151,7 @@ impl Floor {
         match self.talk(&mut connection, ready) {
             Ok(true) => self.connections[ready.token] = Some(connection),
             Ok(false) => {}
-            Err(error) => eprintln!("the floor ends a connection: {error:#}"),
+            Err(error) => tell(&error),
         }
     }
 
@@ -255,7 +264,7 @@ impl Floor {
                 });
             match fetched {
                 Ok(()) => self.connections[token] = Some(connection),
-                Err(error) => eprintln!("the floor ends a connection: {error:#}"),
+                Err(error) => tell(&error),
             }
         }
     }
