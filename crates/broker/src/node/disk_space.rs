@@ -8,13 +8,10 @@
 
 use super::dir_state::DirState;
 use super::log_dirs::LogDirs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
 
-/// Between two questions.
-const PERIOD: Duration = Duration::from_secs(1);
+/// Between two questions, in milliseconds.
+pub(super) const PERIOD_MS: i64 = 1000;
 
 /// How much producers may still append to a directory. Unlimited until it is measured.
 #[derive(Debug)]
@@ -73,28 +70,16 @@ impl Room {
     }
 }
 
-/// Measures for ever.
-pub(super) async fn watch(log_dirs: &Arc<LogDirs>, free_min: i64) {
-    let mut ticks = interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let log_dirs = Arc::clone(log_dirs);
-        // A disk that hangs must not hang the timers.
-        let measured = tokio::task::spawn_blocking(move || measure(&log_dirs, free_min)).await;
-        if measured.is_err() {
-            tracing::error!("measuring disk space panicked");
-        }
-    }
+/// Measures all of them. `free_min`: what producers leave free, in bytes.
+pub(super) fn measure(log_dirs: &LogDirs, free_min: i64) {
+    log_dirs.online().iter().for_each(|dir| measure_one(log_dirs, dir, free_min));
 }
 
-/// Measures once. `free_min`: what producers leave free, in bytes.
-pub(super) fn measure(log_dirs: &LogDirs, free_min: i64) {
+/// Measures one of them.
+pub(super) fn measure_one(log_dirs: &LogDirs, dir: &DirState, free_min: i64) {
     let free_min = u64::try_from(free_min).unwrap_or(0);
-    for dir in log_dirs.online() {
-        match log_dirs.space(&dir) {
-            Ok(space) => dir.room().measured(space.usable, free_min, &dir),
-            Err(error) => tracing::warn!(%error, "cannot ask how much room a disk has"),
-        }
+    match log_dirs.space(dir) {
+        Ok(space) => dir.room().measured(space.usable, free_min, dir),
+        Err(error) => tracing::warn!(%error, "cannot ask how much room a disk has"),
     }
 }

@@ -50,7 +50,8 @@ pub struct LogDirs {
     unopened: Mutex<BTreeMap<TopicPartition, Vec<usize>>>,
     /// Directories whose removal the last process did not finish.
     leftovers: Mutex<Vec<PathBuf>>,
-    removals: Mutex<BTreeMap<i64, Vec<Removal>>>,
+    /// What is deleted and still there, by the directory's index and when it is to be removed.
+    removals: Mutex<BTreeMap<(usize, i64), Vec<Removal>>>,
     removal_added: Notify,
     failures: Failures,
     /// Indexes of directories that get no new partitions (KIP-1066).

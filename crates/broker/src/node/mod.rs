@@ -88,8 +88,6 @@ pub struct Node {
     leader_recovery: Arc<LeaderRecovery>,
     config: Arc<Config>,
     relocations: Arc<Relocations>,
-    /// `ottla.disk.free.min.bytes`.
-    disk_free_min_bytes: i64,
     /// `ottla.disk.stall.max.ms`.
     disk_stall_max_ms: i64,
     node_id: BrokerId,
@@ -244,7 +242,6 @@ impl Node {
             leader_recovery,
             config: Arc::clone(&config),
             relocations,
-            disk_free_min_bytes: settings.log.disk_free_min_bytes,
             disk_stall_max_ms: settings.log.disk_stall_max_ms,
             node_id,
             controlled_shutdown: settings.roles.controlled_shutdown_enable,
@@ -269,9 +266,6 @@ impl Node {
                 unreachable!("there is always more to tell")
             }
             () = self.relocations.run() => unreachable!("there may always be another move"),
-            () = disk_space::watch(&self.log_dirs, self.disk_free_min_bytes) => {
-                unreachable!("measuring does not end")
-            }
             () = disk_stalls::watch(&self.log_dirs, &self.partitions, self.disk_stall_max_ms) => {
                 unreachable!("looking for stalls does not end")
             }

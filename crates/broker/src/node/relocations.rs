@@ -204,7 +204,9 @@ impl Relocations {
         if let MoveStep::Moved(deleted) = step {
             self.log_dirs.forget_log(from.index());
             // Before the old log is gone for good.
-            self.log_dirs.write_checkpoints(&self.partitions);
+            for dir in [&target, &from] {
+                self.log_dirs.write_checkpoints_of(dir, &self.partitions);
+            }
             if let Some(deleted) = deleted {
                 let delay_ms = partition.settings().file_delete_delay_ms;
                 self.log_dirs.remove_later(deleted, clock::now_ms().saturating_add(delay_ms));

@@ -28,7 +28,7 @@ type Write = fn(&mut Checkpoints, &LogDir, &[CheckpointLine]) -> Result<(), LogD
 
 impl LogDirs {
     /// Writes the checkpoints of recovery points, log starts, high watermarks and compaction, where they have changed.
-    pub(in crate::node) fn write_checkpoints(&self, partitions: &Partitions) {
+    pub(super) fn write_checkpoints(&self, partitions: &Partitions) {
         for dir in self.online() {
             self.write_checkpoints_of(&dir, partitions);
         }

@@ -1,10 +1,11 @@
 //! Files that are deleted but still there: for as long as readers may be at them, or until the disk lets them go.
 
-use super::LogDirs;
+use super::{Dir, LogDirs};
 use crate::node::clock;
+use crate::node::dir_state::DirState;
 use crate::node::partition::Partition;
 use ottla_log::{DeletedLog, DeletedSegments};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +15,6 @@ pub enum Removal {
     Log(DeletedLog),
     /// Old segments.
     Segments(DeletedSegments),
-}
-
-/// What is to be removed of one directory.
-#[derive(Default)]
-pub(in crate::node) struct Due {
-    leftovers: Vec<PathBuf>,
-    removals: Vec<Removal>,
 }
 
 impl Removal {
@@ -48,18 +42,18 @@ impl From<DeletedSegments> for Removal {
 impl LogDirs {
     /// Removes deleted files when the time has come.
     pub fn remove_later(&self, deleted: impl Into<Removal>, due_ms: i64) {
-        self.removals.lock().entry(due_ms).or_default().push(deleted.into());
+        let removal = deleted.into();
+        let Some(path) = removal.path() else { return };
+        let in_dir = |dir: &Dir| path.starts_with(dir.state.path());
+        let Some(index) = self.dirs.lock().iter().position(in_dir) else { return };
+        self.removals.lock().entry((index, due_ms)).or_default().push(removal);
         self.removal_added.notify_one();
     }
 
-    /// Ends when there are deleted files that are to be removed.
+    /// Ends when there are deleted files that are to be removed, in a directory where nobody is about it already.
     pub async fn removal_due(&self) {
         loop {
-            if !self.leftovers.lock().is_empty() {
-                return;
-            }
-            let first = self.removals.lock().keys().next().copied();
-            match first.map(|due_ms| due_ms - clock::now_ms()) {
+            match self.next_due_ms().map(|due_ms| due_ms.saturating_sub(clock::now_ms())) {
                 None => self.removal_added.notified().await,
                 Some(wait_ms) if wait_ms <= 0 => return,
                 Some(wait_ms) => {
@@ -72,43 +66,54 @@ impl LogDirs {
         }
     }
 
-    /// Removes the deleted files whose time has come, and those that the last process left.
-    pub fn remove_deleted(&self, now_ms: i64) {
-        self.take_deleted(now_ms).into_iter().for_each(|due| self.remove(due));
-    }
-
-    /// Takes them out, each directory's by themselves; what lies in one that failed is left there.
-    pub(in crate::node) fn take_deleted(&self, now_ms: i64) -> Vec<Due> {
-        let dirs = self.online();
-        let mut all: Vec<Due> = dirs.iter().map(|_| Due::default()).collect();
-        let at = |path: &Path| dirs.iter().position(|dir| path.starts_with(dir.path()));
-        for path in std::mem::take(&mut *self.leftovers.lock()) {
-            if let Some(at) = at(&path) {
-                all[at].leftovers.push(path);
-            }
+    /// When that will be; what the last process left is to be removed at once.
+    pub(in crate::node) fn next_due_ms(&self) -> Option<i64> {
+        let mut idle = self.online();
+        idle.retain(|dir| !dir.jobs.removes());
+        let is_idle = |path: &PathBuf| idle.iter().any(|dir| path.starts_with(dir.path()));
+        if self.leftovers.lock().iter().any(is_idle) {
+            return Some(i64::MIN);
         }
-        let due = {
-            let mut removals = self.removals.lock();
-            let later = removals.split_off(&(now_ms + 1));
-            std::mem::replace(&mut *removals, later)
+        let removals = self.removals.lock();
+        let first = |dir: &Arc<DirState>| {
+            let ((_, due_ms), _) =
+                removals.range((dir.index(), i64::MIN)..=(dir.index(), i64::MAX)).next()?;
+            Some(*due_ms)
         };
-        for removal in due.into_values().flatten() {
-            if let Some(at) = removal.path().and_then(|path| at(&path)) {
-                all[at].removals.push(removal);
-            }
-        }
-        all.retain(|due| !(due.leftovers.is_empty() && due.removals.is_empty()));
-        all
+        idle.iter().filter_map(first).min()
     }
 
-    /// Removes what was taken out.
-    pub(in crate::node) fn remove(&self, due: Due) {
-        for path in due.leftovers {
+    /// Whoever was about it has ended: there may be more to be removed.
+    pub(in crate::node) fn on_removed(&self) {
+        self.removal_added.notify_one();
+    }
+
+    /// Removes the deleted files whose time has come, and those that the last process left; what lies in a directory that
+    /// failed is left there.
+    pub fn remove_deleted(&self, now_ms: i64) {
+        self.online().iter().for_each(|dir| self.remove_deleted_in(dir, now_ms));
+    }
+
+    /// The same of one directory.
+    pub(in crate::node) fn remove_deleted_in(&self, dir: &DirState, now_ms: i64) {
+        let left: Vec<PathBuf> =
+            self.leftovers.lock().extract_if(.., |path| path.starts_with(dir.path())).collect();
+        for path in left {
+            if !dir.is_online() {
+                return;
+            }
             if let Err(error) = self.context.disk().remove_dir(&path) {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a deleted log");
             }
         }
-        for removal in due.removals {
+        let due: Vec<Vec<Removal>> = {
+            let in_time = (dir.index(), i64::MIN)..=(dir.index(), now_ms);
+            self.removals.lock().extract_if(in_time, |_, _| true).map(|(_, due)| due).collect()
+        };
+        for removal in due.into_iter().flatten() {
+            if !dir.is_online() {
+                return;
+            }
             let removed = match removal {
                 Removal::Log(log) => log.remove(),
                 Removal::Segments(segments) => segments.remove(),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::node::partition::tests::{TOPIC, World, ask, produce, read};
 use crate::node::partitions::Held;
+use ottla_log::disk::SimDisk;
 use ottla_metadata::Image;
 use ottla_protocol::messages::{PartitionRecord, TopicRecord};
 use ottla_protocol::{LeaderEpoch, Offset, Uuid};
@@ -223,6 +224,33 @@ fn a_move_is_given_up_for_another_or_for_staying() {
     process.finish();
     assert_eq!(process.partition.dir().index(), 0);
     produce_numbers(&process.partition, 10..12);
+}
+
+#[test]
+fn a_disk_that_has_no_part_in_a_move_is_not_written_to() {
+    let disk = SimDisk::new();
+    let world = World::open_on(Arc::new(disk.clone()), Path::new("/a,/b,/c"), &[]);
+    let held = [world.partition_of(0, 0), world.partition_of(1, 0), world.partition_of(2, 0)];
+    for partition in &held {
+        produce_numbers(partition, 0..3);
+    }
+    let partitions = Arc::new(Partitions::default());
+    partitions.update(held.clone().map(Held::Open), []);
+    let log_dirs = Arc::clone(&world.log_dirs);
+    let relocations =
+        Relocations::new(log_dirs, Arc::clone(&partitions), Arc::default(), Arc::default(), BrokerId(1));
+    let [moved, ..] = held;
+    relocations.alter(&TopicPartition::new("t", 0), Ok(Arc::clone(&moved)), "/b").unwrap();
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&calls);
+    disk.on_call(move |_, path| seen.lock().push(path.to_owned()));
+    let process = Process { world, relocations, partition: moved };
+    process.catch_up();
+    process.finish();
+    disk.on_call(|_, _| ());
+    assert_eq!(process.partition.dir().path(), Path::new("/b"));
+    let in_dir = |dir: &str| calls.lock().iter().any(|path| path.starts_with(dir));
+    assert_eq!(["/a", "/b", "/c"].map(in_dir), [true, true, false]);
 }
 
 #[test]
