@@ -102,26 +102,21 @@ impl Network {
         let loads = Loads::new(runtimes.iter().map(|runtime| runtime.metrics()));
         let admission = Admission::new(connection_limits);
         let shared = Arc::new(Shared { service, limits, admission, lanes, loads });
-        let mut listeners = Some(listeners);
+        // The last thread accepts for all: it is the last one that a request can hold up.
+        let mut acceptors =
+            Some(registered(listeners, runtimes.last().expect("there is one for each thread"))?);
         let mut handles = Vec::new();
         for (index, (runtime, receiver)) in runtimes.into_iter().zip(receivers).enumerate() {
-            // The last thread accepts for all: it is the last one that a request can hold up.
-            let listeners = listeners.take_if(|_| index + 1 == threads).unwrap_or_default();
+            let acceptors = acceptors.take_if(|_| index + 1 == threads).unwrap_or_default();
             let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
             let run = async move {
-                for (index, listener) in listeners {
-                    let listener = tokio::net::TcpListener::from_std(listener)?;
+                for (index, listener) in acceptors {
                     tokio::spawn(accept(listener, index, Arc::clone(&shared)));
                 }
                 serve_all(index, receiver, shared, stopped).await;
-                Ok::<(), io::Error>(())
             };
-            let thread = std::thread::Builder::new().name(format!("data-{index}")).spawn(move || {
-                if let Err(error) = runtime.block_on(run) {
-                    tracing::error!(%error, "a data thread could not start");
-                }
-            })?;
-            handles.push(thread);
+            let name = format!("data-{index}");
+            handles.push(std::thread::Builder::new().name(name).spawn(move || runtime.block_on(run))?);
         }
         Ok(Network { threads: handles, stop })
     }
@@ -135,6 +130,17 @@ impl Network {
             }
         }
     }
+}
+
+/// Has a runtime wait for connections. Here, where an error is a reason not to start: without it nobody would accept.
+fn registered(
+    listeners: Vec<(usize, TcpListener)>,
+    runtime: &tokio::runtime::Runtime,
+) -> io::Result<Vec<(usize, tokio::net::TcpListener)>> {
+    let _of_runtime = runtime.enter();
+    let register =
+        |(index, listener)| Ok::<_, io::Error>((index, tokio::net::TcpListener::from_std(listener)?));
+    listeners.into_iter().map(register).collect()
 }
 
 /// Turns that connections get when the thread stops.

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use ottla_protocol::codec::Writer;
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -50,6 +52,20 @@ impl Service for Echo {
             _ => Answer::Ready(reply),
         }
     }
+}
+
+#[test]
+fn a_socket_that_cannot_be_waited_for_stops_the_start() {
+    // Nobody can wait for a file.
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
+        .open("Cargo.toml")
+        .unwrap();
+    let listener = TcpListener::from(OwnedFd::from(file));
+    let limits = Limits { frame_max: 1 << 20, idle: Duration::from_secs(60) };
+    let network = Network::start(vec![(0, listener)], 2, Arc::new(Echo::default()), limits, unlimited());
+    assert!(network.is_err());
 }
 
 /// Sends the bytes in one go and gives all that comes back until the end of the connection.
