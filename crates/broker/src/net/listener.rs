@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -103,8 +104,15 @@ impl Network {
         let admission = Admission::new(connection_limits);
         let shared = Arc::new(Shared { service, limits, admission, lanes, loads });
         // The last thread accepts for all: it is the last one that a request can hold up.
-        let mut acceptors =
-            Some(registered(listeners, runtimes.last().expect("there is one for each thread"))?);
+        let acceptor = runtimes.last().expect("there is one for each thread");
+        let mut acceptors = match registered(listeners, acceptor) {
+            Ok(acceptors) => Some(acceptors),
+            Err(error) => {
+                // Whoever starts the node may be on a runtime, where none may be waited for.
+                runtimes.into_iter().for_each(Runtime::shutdown_background);
+                return Err(error);
+            }
+        };
         let mut handles = Vec::new();
         for (index, (runtime, receiver)) in runtimes.into_iter().zip(receivers).enumerate() {
             let acceptors = acceptors.take_if(|_| index + 1 == threads).unwrap_or_default();
@@ -135,7 +143,7 @@ impl Network {
 /// Has a runtime wait for connections. Here, where an error is a reason not to start: without it nobody would accept.
 fn registered(
     listeners: Vec<(usize, TcpListener)>,
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
 ) -> io::Result<Vec<(usize, tokio::net::TcpListener)>> {
     let _of_runtime = runtime.enter();
     let register =

@@ -54,8 +54,8 @@ impl Service for Echo {
     }
 }
 
-#[test]
-fn a_socket_that_cannot_be_waited_for_stops_the_start() {
+#[tokio::test]
+async fn a_socket_that_cannot_be_waited_for_stops_the_start() {
     // Nobody can wait for a file.
     let file = std::fs::OpenOptions::new()
         .read(true)

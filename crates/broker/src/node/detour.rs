@@ -1,4 +1,5 @@
-//! Appends to a directory whose disk is stuck: they leave the data threads and wait for a thread of the directory's own.
+//! What is to be done in a directory whose disk is stuck: it waits for a thread of the directory's own. Appends leave the data
+//! threads; what the metadata say of its partitions, deletions and the loads of coordinators come behind them.
 //!
 //! ```text
 //! inline ── an fsync runs for longer than STALLED_MS ──▶ detour ── the queue is empty, and the fsync is over ──▶ inline
@@ -7,6 +8,9 @@
 //! A write goes to the page cache and seldom waits for the disk; one that is behind a stuck fsync may, for as long as that
 //! takes. On a data thread it would hold up every connection of that thread, heartbeats among them. While there is a
 //! queue all appends to the directory go into it, so that they are made in the order in which they came.
+//!
+//! Appends are bounded by their bytes. Of what has no size there is at most one piece of news and one deletion for each
+//! partition; a load for each time that this broker was elected meanwhile, of coordinators alone.
 
 use super::clock;
 use super::dir_state::DirState;

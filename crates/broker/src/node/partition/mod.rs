@@ -65,6 +65,8 @@ pub struct Partition {
     /// The copy of it that is made in another directory.
     moving: ArcSwapOption<relocate::Moving>,
     cleaner: clean::CleanerState,
+    /// What the metadata say, while its disk is stuck.
+    news: Mutex<Option<upkeep::News>>,
     /// What readers need of the state.
     view: RwLock<View>,
     state: Mutex<State>,

@@ -68,6 +68,7 @@ impl Partition {
             reader: ArcSwap::from_pointee(state.log.reader()),
             moving: ArcSwapOption::empty(),
             cleaner: CleanerState::default(),
+            news: Mutex::default(),
             view: RwLock::new(state.view()),
             state: Mutex::new(state),
         })

@@ -21,12 +21,18 @@ pub struct Checkpointed {
     pub cleaned_to: Option<Offset>,
 }
 
+/// What the partition has not been told yet.
+#[derive(Default)]
+pub(super) struct News {
+    registration: Option<Registration>,
+    settings: Option<(Arc<TopicSettings>, Arc<BrokerSettings>)>,
+}
+
 impl Partition {
     /// The metadata has the partition like this now. Behind an append that hangs it is told of that in its turn: who tells
     /// has others to tell.
     pub(in crate::node) fn register_in_turn(self: &Arc<Self>, registration: Registration) {
-        let this = Arc::clone(self);
-        self.dir().when_not_stuck(move || this.register(registration, clock::now_ms()));
+        self.tell_in_turn(|news| news.registration = Some(registration));
     }
 
     /// The topic's or the broker's configuration changed; told like that.
@@ -35,8 +41,33 @@ impl Partition {
         settings: Arc<TopicSettings>,
         broker: Arc<BrokerSettings>,
     ) {
+        self.tell_in_turn(|news| news.settings = Some((settings, broker)));
+    }
+
+    /// Only the newest waits for the disk, in the turn of the oldest: however long that hangs, it is one for each partition.
+    fn tell_in_turn(self: &Arc<Self>, note: impl FnOnce(&mut News)) {
+        let dir = self.dir();
+        let waits_already = {
+            let mut news = self.news.lock();
+            let waits_already = news.is_some();
+            note(news.get_or_insert_default());
+            waits_already
+        };
+        if waits_already && dir.is_stuck() {
+            return;
+        }
         let this = Arc::clone(self);
-        self.dir().when_not_stuck(move || this.configure(settings, &broker, clock::now_ms()));
+        dir.when_not_stuck(move || this.hear());
+    }
+
+    fn hear(self: &Arc<Self>) {
+        let Some(News { registration, settings }) = self.news.lock().take() else { return };
+        if let Some(registration) = registration {
+            self.register(registration, clock::now_ms());
+        }
+        if let Some((settings, broker)) = settings {
+            self.configure(settings, &broker, clock::now_ms());
+        }
     }
 
     /// The topic's or the broker's configuration changed.

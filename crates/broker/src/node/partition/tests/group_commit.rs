@@ -415,6 +415,26 @@ fn while_the_disk_is_stuck_changes_of_the_metadata_wait_aside() {
 }
 
 #[test]
+fn of_what_the_metadata_say_while_the_disk_is_stuck_only_the_newest_waits() {
+    let story = Story::new(&[]);
+    let (partition, dir) = (&story.partition, story.partition.dir());
+    dir.detour.open_by_hand();
+    for epoch in 1..100 {
+        partition.register_in_turn(Registration {
+            leader: Some(NODE),
+            leader_epoch: LeaderEpoch(epoch),
+            partition_epoch: epoch,
+            replicas: vec![NODE],
+            isr: vec![NODE],
+        });
+        partition.configure_in_turn(partition.settings(), Arc::clone(&story.world.config().current()));
+    }
+    assert_eq!((dir.detour.len(), partition.leader_epoch()), (1, LeaderEpoch(0)));
+    Detour::run_queued(&dir);
+    assert_eq!(partition.leader_epoch(), LeaderEpoch(99));
+}
+
+#[test]
 fn who_waits_for_a_disk_that_is_given_up_is_told_although_an_append_hangs() {
     let story = Story::new(&[]);
     assert_eq!(story.append(0, -1), Ok(true));
