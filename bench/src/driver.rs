@@ -250,7 +250,8 @@ fn stay_on(options: &Options, core: usize) -> Result<()> {
     Ok(())
 }
 
-fn environment() -> Result<Environment> {
+/// Where everything is.
+pub(crate) fn environment() -> Result<Environment> {
     let repository =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().context("the repository")?.to_path_buf();
     let cache = std::env::var_os("OTTLA_CACHE").map_or_else(|| repository.join(".cache"), PathBuf::from);

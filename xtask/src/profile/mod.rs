@@ -71,7 +71,7 @@ fn build(args: &[&str], flags: Option<&str>) -> Result<()> {
     call(&mut command)
 }
 
-/// Runs the workload, and perf beside it from the moment at which the broker is there.
+/// Runs the workload, and perf beside it from the moment at which the broker has started.
 fn record(workload: &str, target: &Path, into: &Path) -> Result<()> {
     let ottla = target.join("profiling/ottla");
     let mut bench = Command::new(target.join("release/ottla-bench"))
@@ -84,8 +84,9 @@ fn record(workload: &str, target: &Path, into: &Path) -> Result<()> {
             bail!("the benchmark ended with {status} before its broker was there");
         }
         match find_broker(&bench, &ottla) {
-            Some(pid) => break pid,
-            None => std::thread::sleep(Duration::from_millis(10)),
+            // perf looks at the threads that are there when it begins, and not at those that come later.
+            Some(pid) if threads_stay(pid) => break pid,
+            _ => std::thread::sleep(Duration::from_millis(10)),
         }
     };
     let mut perf = Command::new("perf")
@@ -115,6 +116,14 @@ fn find_broker(bench: &Child, ottla: &Path) -> Option<u32> {
             .is_some_and(|parent: u32| parent == bench.id());
         is_child && fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == ottla)
     })
+}
+
+/// Whether a process has several threads, and as many a little later: it has started.
+fn threads_stay(pid: u32) -> bool {
+    let count = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    let before = count();
+    std::thread::sleep(Duration::from_millis(200));
+    before > 1 && count() == before
 }
 
 /// What perf recorded, as text.
