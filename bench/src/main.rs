@@ -1,6 +1,6 @@
 //! `ottla-bench floor PORT DIRECTORY [--fault NAME]` is the floor; `ottla-bench commits PORT PARTITIONS` prints how many
-//! batches a second are acknowledged with acks=all to 64 producers that wait for each; without a command, the benchmark itself: see
-//! `docs/benchmarks/README.md`.
+//! batches a second are acknowledged with acks=all to 64 producers that wait for each; `ottla-bench clients` compares what
+//! real clients see; without a command, the benchmark itself: see `docs/benchmarks/README.md`.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -10,15 +10,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ottla_bench::driver;
 use ottla_bench::floor::{Fault, Floor};
 use ottla_bench::load::batch::Shape;
 use ottla_bench::load::{Plan, Produce, Topics, Written, run, verify};
+use ottla_bench::{clients, driver};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.first().map(String::as_str) {
         Some("floor") => floor(&args[1..]),
+        Some("clients") => clients::run(&args[1..]),
         Some("commits") => commits(&args[1..]),
         _ => driver::Options::parse(&args).and_then(|options| driver::run(&options)),
     };
