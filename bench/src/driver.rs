@@ -1,6 +1,7 @@
 //! The session: brokers start once and stay; within a cell they take turns, in an order that each round rotates.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::cell::{Measured, Prepared, Times, measure};
 use crate::guard::{self, Baseline, GUARDED};
+use crate::load::batch::crc32c;
 use crate::occasion::{Figure, OCCASIONS, Occasion, Stage};
 use crate::participant::{Participant, Who};
 use crate::report::{self, Header};
-use crate::state::{self, State};
+use crate::state::{self, Session, State};
 use crate::table;
 use crate::workload::{NOT_YET, WORKLOADS, Workload};
 
@@ -103,6 +105,8 @@ impl Options {
         }
         options.rounds = rounds.unwrap_or(options.rounds);
         ensure!(options.rounds > 0, "no rounds, no figures");
+        let is_guard = matches!(options.end, End::Guard | End::Rebase);
+        ensure!(!(is_guard && options.full), "--guard and --write-baseline measure anew, --full does not");
         for name in &options.only {
             if let Some((_, why)) = NOT_YET.iter().find(|(known, _)| known == name) {
                 bail!("{name} cannot be measured yet: {why}");
@@ -150,7 +154,12 @@ impl Options {
 pub fn run(options: &Options) -> Result<()> {
     let environment = environment()?;
     let directory = tempfile::Builder::new().prefix("ottla-bench-").tempdir()?;
-    let mut state = State::open(options.full)?;
+    let session = Session {
+        binary: crc32c(&fs::read(&environment.ottla).context("Ottla's binary")?),
+        pinned: options.pinned,
+        window_ms: options.times.window.as_millis() as u64,
+    };
+    let mut state = State::open(options.full, &session)?;
     let mut runner = Runner::new(&environment);
     let mut brokers: HashMap<Who, Participant<'_>> = HashMap::new();
     for workload in options.chosen() {

@@ -55,17 +55,20 @@ impl Baseline {
         before.zip(now).is_none_or(|(before, now)| *now <= before * (1.0 + TOLERANCE))
     }
 
-    /// A sentence for each workload, and whether it has got worse than `self` allows.
+    /// A sentence for each guarded workload, and whether it is within what `self` allows. One that is missing on either side
+    /// is not.
     pub fn judge(&self, now: &Baseline) -> Vec<(String, bool)> {
-        let judge = |(name, before): (&String, &f64)| {
-            let Some(now) = now.cpu_of_floor.get(name) else {
-                return (format!("{name} was not measured"), false);
+        let judge = |name: &&str| {
+            let (before, now) = (self.cpu_of_floor.get(*name), now.cpu_of_floor.get(*name));
+            let Some((before, now)) = before.zip(now) else {
+                let lack = if before.is_none() { "is not in the baseline" } else { "was not measured" };
+                return (format!("{name} {lack}"), false);
             };
             let within = *now <= before * (1.0 + TOLERANCE);
             let percent = (now / before - 1.0) * 100.0;
             (format!("{name}: CPU {now:.2} F, committed {before:.2} F ({percent:+.0} %)"), within)
         };
-        self.cpu_of_floor.iter().map(judge).collect()
+        GUARDED.iter().map(judge).collect()
     }
 }
 
@@ -100,10 +103,16 @@ mod tests {
 
     #[test]
     fn a_quarter_more_is_allowed_and_no_more() {
-        let committed = baseline(&[("16k", 1.2), ("drain", 1.0), ("gone", 1.0)]);
-        let judged = committed.judge(&baseline(&[("16k", 1.49), ("drain", 1.26)]));
-        let within: Vec<bool> = judged.iter().map(|(_, within)| *within).collect();
-        assert_eq!(within, [true, false, false], "{judged:?}");
+        let committed = baseline(&[("16k", 1.2), ("drain", 1.0), ("one-record", 1.0)]);
+        let judged = committed.judge(&baseline(&[("16k", 1.49), ("drain", 1.26), ("1000-partitions", 1.0)]));
+        let within =
+            |name: &str| judged.iter().find(|(line, _)| line.starts_with(name)).map(|(_, within)| *within);
+        assert_eq!((within("16k"), within("drain")), (Some(true), Some(false)), "{judged:?}");
+        assert_eq!(
+            (within("one-record"), within("1000-partitions")),
+            (Some(false), Some(false)),
+            "{judged:?}"
+        );
     }
 
     #[test]

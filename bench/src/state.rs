@@ -22,28 +22,47 @@ pub struct State {
     file: File,
 }
 
-/// A line of the file.
+/// What all measurements of a session have in common: those of another session say nothing beside them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Checksum of Ottla's binary.
+    pub binary: u32,
+    /// Whether brokers and generator have cores of their own.
+    pub pinned: bool,
+    /// How long each measurement takes, in milliseconds.
+    pub window_ms: u64,
+}
+
+/// A line of the file; the first one is the session.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
+    Session(Session),
     Measured(Box<Measured>),
     Figure(Figure),
 }
 
 impl State {
-    /// Opens the file; what it has counts only if the session may go on where an earlier one ended.
-    pub fn open(resume: bool) -> Result<State> {
-        State::at(&directory()?.join(if resume { "full.jsonl" } else { "quick.jsonl" }), resume)
+    /// Opens the file; what it has counts only if the session may go on where an earlier one of its kind ended.
+    pub fn open(resume: bool, session: &Session) -> Result<State> {
+        State::at(&directory()?.join(if resume { "full.jsonl" } else { "quick.jsonl" }), resume, session)
     }
 
-    fn at(path: &Path, resume: bool) -> Result<State> {
+    fn at(path: &Path, resume: bool, session: &Session) -> Result<State> {
         let text = if resume { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
         // The last line may have been cut off.
-        let lines: Vec<Line> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let file = File::create(path).with_context(|| path.display().to_string())?;
+        let mut lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let goes_on = matches!(lines.next(), Some(Line::Session(earlier)) if earlier == *session);
+        if !goes_on && !text.is_empty() {
+            println!("what is in {} is of another binary or of other options: begun anew", path.display());
+        }
+        let lines: Vec<Line> = lines.filter(|_| goes_on).collect();
+        let mut file = File::create(path).with_context(|| path.display().to_string())?;
+        writeln!(file, "{}", serde_json::to_string(session)?)?;
         let mut state = State { measured: Vec::new(), figures: Vec::new(), file };
         for line in lines {
             match line {
+                Line::Session(_) => {}
                 Line::Measured(measured) => state.add(*measured)?,
                 Line::Figure(figure) => state.add_figure(figure)?,
             }
@@ -118,14 +137,16 @@ mod tests {
     fn a_session_goes_on_after_a_line_that_was_cut_off() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("full.jsonl");
-        let mut state = State::at(&path, false).unwrap();
+        let session = Session { binary: 7, pinned: false, window_ms: 5_000 };
+        let mut state = State::at(&path, false, &session).unwrap();
         state.add_figure(figure(0)).unwrap();
         state.file.write_all(b"{\"occasion\":\"sta").unwrap();
-        let mut state = State::at(&path, true).unwrap();
+        let mut state = State::at(&path, true, &session).unwrap();
         let occasion = &crate::occasion::OCCASIONS[0];
         assert!(state.has_figures(occasion, Who::Kafka, 0) && !state.has_figures(occasion, Who::Kafka, 1));
         state.add_figure(figure(1)).unwrap();
-        assert_eq!(State::at(&path, true).unwrap().figures_of(occasion).len(), 2);
-        assert_eq!(State::at(&path, false).unwrap().figures_of(occasion).len(), 0);
+        assert_eq!(State::at(&path, true, &session).unwrap().figures_of(occasion).len(), 2);
+        let rebuilt = Session { binary: 8, ..session };
+        assert_eq!(State::at(&path, true, &rebuilt).unwrap().figures_of(occasion).len(), 0);
     }
 }

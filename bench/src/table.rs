@@ -69,23 +69,23 @@ pub enum Verdict {
     Met,
     /// The median is not.
     Missed,
-    /// The rounds contradict each other too much to say anything.
+    /// The median is good enough, and the rounds contradict each other too much to say so.
     TooNoisy,
 }
 
-/// Rounds that differ by more than this and lie on both sides of a bar say nothing about it.
+/// Rounds that differ by more than this and lie on both sides of a bar do not show that it is met.
 const SPREAD_MAX: f64 = 3.0;
 
 impl Verdict {
     /// Of figures that may be `most` at most.
     fn at_most(most: f64, reached: Spread) -> Verdict {
         let both_sides = reached.min <= most && reached.max > most;
-        if both_sides && reached.max > SPREAD_MAX * reached.min {
-            Verdict::TooNoisy
-        } else if reached.median <= most {
-            Verdict::Met
-        } else {
+        if reached.median > most {
             Verdict::Missed
+        } else if both_sides && reached.max > SPREAD_MAX * reached.min {
+            Verdict::TooNoisy
+        } else {
+            Verdict::Met
         }
     }
 
