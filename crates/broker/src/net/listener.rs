@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 /// How long accepting rests after it failed: out of file descriptors is a state that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// What sockets are made with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SocketOptions {

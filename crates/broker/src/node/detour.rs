@@ -2,7 +2,7 @@
 //! threads; what the metadata say of its partitions, deletions and the loads of coordinators come behind them.
 //!
 //! ```text
-//! inline ── an fsync runs for longer than STALLED_MS ──▶ detour ── the queue is empty, and the fsync is over ──▶ inline
+//! inline ── an fsync runs for longer than STUCK_MS ──▶ detour ── the queue is empty, and the fsync is over ──▶ inline
 //! ```
 //!
 //! A write goes to the page cache and seldom waits for the disk; one that is behind a stuck fsync may, for as long as that

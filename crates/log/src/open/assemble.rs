@@ -12,6 +12,7 @@ use crate::file_cache::SegmentFiles;
 use crate::log::{Active, Durable, Log, Shared, View};
 use crate::names;
 use crate::segment::Segment;
+
 impl Opening<'_> {
     pub(super) fn assemble(
         &mut self,

@@ -11,6 +11,7 @@ use crate::epoch_cache::EpochCache;
 use crate::error::LogError;
 use crate::names;
 use crate::segment::Segment;
+
 impl Opening<'_> {
     /// The epochs as the file has them; if it is missing or damaged, as the batches have them.
     pub(crate) fn read_epochs(&mut self, segments: &[Arc<Segment>]) -> Result<EpochCache, LogError> {

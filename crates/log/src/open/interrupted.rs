@@ -8,6 +8,7 @@ use crate::disk::OpenMode;
 use crate::error::LogError;
 use crate::names::{self, Kind};
 use crate::scan::end_of_file;
+
 impl Opening<'_> {
     /// Removes what was to be removed, and completes or undoes what the cleaner was doing: files that it wrote are
     /// removed unless all of them were written, which the ending `.swap` says; then they take the place of those they

@@ -10,6 +10,7 @@ use crate::error::LogError;
 use crate::file_cache::{SegmentFiles, ignore_missing};
 use crate::names::{self, Kind};
 use crate::segment::Segment;
+
 impl Opening<'_> {
     /// The segments whose files are there, by base offset, and the snapshots; and indexes without a segment.
     pub(super) fn find_segments(

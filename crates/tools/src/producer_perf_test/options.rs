@@ -12,8 +12,8 @@ const PAYLOAD: usize = 0;
 
 static PARSER: Parser = Parser {
     name: "kafka-producer-perf-test",
-    about: "Measures how fast records can be produced. Transactions are used as soon as there is a transactional id \
-            (--transactional-id, or transactional.id as a setting) or --transaction-duration-ms.",
+    about: "Measures how fast records can be produced. Transactions (--transactional-id, --transaction-duration-ms, or \
+            transactional.id as a setting) are refused: this client has none yet.",
     flags: &[
         Flag::text(&["--bootstrap-server"], "Brokers to start from: host:port,host:port.")
             .called("BOOTSTRAP-SERVER"),
