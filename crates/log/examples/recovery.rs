@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let log_dir = LogDir::open(&context, dir)?;
     log_dir.write_checkpoint(OffsetCheckpoint::RecoveryPoint, [(&partition, log.recovery_point())])?;
     log_dir.write_clean_shutdown(-1)?;
-    drop(log);
+    drop((log, log_dir));
     drop(open("closed", &context, dir, &partition, end)?);
     std::fs::remove_dir_all(dir)?;
     Ok(())
